@@ -1,0 +1,1 @@
+"""Wire the rooms to the edges: the one place that builds real things."""

@@ -1,0 +1,1 @@
+"""bitcoin: transactions, blocks, scripts, addresses and signatures, between bytes and values."""

@@ -1,0 +1,1 @@
+"""drills: real incidents, replayed with the production code."""

@@ -1,0 +1,1 @@
+"""edges: files, keys and block stores; the only code that meets the outside."""

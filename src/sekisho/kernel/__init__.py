@@ -1,0 +1,1 @@
+"""kernel: money, time, findings, canonical bytes, digests, ids, and spoken words."""

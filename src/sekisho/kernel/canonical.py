@@ -1,0 +1,106 @@
+"""RFC 8785 canonical bytes: one document, one spelling.
+
+What is hashed and signed is always these bytes. Reading is as strict as writing: duplicate keys,
+floats, huge integers, deep nesting and any non-canonical spelling are refused, so that two readers
+cannot see two documents in the same bytes.
+"""
+
+import json
+from typing import Never, TypeAlias
+
+import rfc8785
+
+from sekisho.kernel.errors import BadInputError
+
+Json: TypeAlias = "bool | int | str | list[Json] | dict[str, Json] | None"
+"""What a document may hold. No floats: money is a decimal string, counts are integers."""
+
+SIZE_MAX_BYTES = 8 * 1024 * 1024
+DEPTH_MAX = 24
+INTEGER_MAX = 2**53 - 1
+"""RFC 8785 documents are read by JavaScript too; larger integers are written as strings."""
+
+
+def canonical_bytes(document: Json) -> bytes:
+    """Return the only spelling of `document`. Raises `ValueError` if it holds what JSON cannot."""
+    _refuse_unwritable(document, depth=0)
+    return rfc8785.dumps(document)
+
+
+def parse_canonical(data: bytes, where: str) -> Json:
+    """Return the document in `data`, which must be spelled canonically.
+
+    Raises `BadInputError` at `where` for anything that is not the canonical form of itself.
+    """
+    document = parse_json(data, where)
+    if canonical_bytes(document) != data:
+        raise BadInputError(where, "is not in canonical form (RFC 8785)")
+    return document
+
+
+def parse_json(data: bytes, where: str) -> Json:
+    """Return the document in `data`, in any JSON spelling but without any ambiguity.
+
+    Raises `BadInputError` at `where`: duplicate keys, floats, integers above 2**53 - 1, lone
+    surrogates, nesting deeper than `DEPTH_MAX`, more than `SIZE_MAX_BYTES`, or not JSON at all.
+    """
+    if len(data) > SIZE_MAX_BYTES:
+        raise BadInputError(where, f"is larger than {SIZE_MAX_BYTES} bytes")
+    try:
+        document: Json = json.loads(
+            data.decode("utf-8", errors="strict"),
+            object_pairs_hook=_without_duplicates,
+            parse_float=_refuse_number,
+            parse_constant=_refuse_number,
+            parse_int=_integer,
+        )
+        _refuse_unwritable(document, depth=0)
+    except UnicodeDecodeError as error:
+        raise BadInputError(where, f"is not UTF-8 at byte {error.start}") from error
+    except (ValueError, RecursionError) as error:
+        raise BadInputError(where, f"is not an acceptable JSON document: {error}") from error
+    return document
+
+
+def _without_duplicates(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
+    document = dict(pairs)
+    if len(document) != len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"the key {twice!r} stands twice")
+    return document
+
+
+def _refuse_number(text: str) -> Never:
+    raise ValueError(f"{text[:40]} is not a whole number")
+
+
+def _integer(text: str) -> int:
+    if len(text) > len(str(INTEGER_MAX)) + 1 or abs(int(text)) > INTEGER_MAX:
+        raise ValueError(f"{text[:40]} is too large for a number; amounts are strings")
+    if text == "-0":
+        raise ValueError("-0 is not a whole number")
+    return int(text)
+
+
+def _refuse_unwritable(value: object, *, depth: int) -> None:
+    """Raise `ValueError` for values that have no canonical form, wherever they hide."""
+    if depth > DEPTH_MAX:
+        raise ValueError(f"nested deeper than {DEPTH_MAX}")
+    match value:
+        case None | bool():
+            pass
+        case int() if abs(value) > INTEGER_MAX:
+            raise ValueError(f"{value} is too large for a number; amounts are strings")
+        case int():
+            pass
+        case str():
+            value.encode()  # a lone surrogate is a UnicodeEncodeError, which is a ValueError
+        case list():
+            for item in value:
+                _refuse_unwritable(item, depth=depth + 1)
+        case dict():
+            for pair in value.items():
+                _refuse_unwritable(list(pair), depth=depth)
+        case _:
+            raise ValueError(f"{type(value).__name__} has no place in a document")

@@ -1,0 +1,37 @@
+"""Instants are aware, UTC, and cut to the second; on the wire they are RFC 3339 with a `Z`."""
+
+import re
+from datetime import UTC, datetime
+
+from sekisho.kernel.errors import BadInputError
+
+_INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
+
+
+def parse_instant(text: str, where: str) -> datetime:
+    """Return the instant that `text` ("2024-05-31T04:26:00Z") writes.
+
+    Only this one form is read, so that an instant has exactly one spelling in signed bytes. Raises
+    `BadInputError` at `where` for every other form, leap seconds and impossible dates included.
+    """
+    if not _INSTANT.fullmatch(text):
+        raise BadInputError(where, f"{text[:40]!r} is not an instant such as 2024-05-31T04:26:00Z")
+    try:
+        return datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+    except ValueError as error:
+        raise BadInputError(where, f"{text!r} is no moment of any calendar") from error
+
+
+def format_instant(at: datetime) -> str:
+    """Write an aware instant in the one form that `parse_instant` reads, cut to the second.
+
+    Raises `ValueError` for a naive datetime: guessing a zone is how deadlines are missed.
+    """
+    return to_second(at).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def to_second(at: datetime) -> datetime:
+    """Return `at` in UTC without its fraction; raises `ValueError` if it is naive."""
+    if at.tzinfo is None:
+        raise ValueError(f"{at} has no time zone")
+    return at.astimezone(UTC).replace(microsecond=0)

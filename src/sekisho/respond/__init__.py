@@ -1,0 +1,1 @@
+"""respond: from alarm to contained; for now, the incident and its loss."""

@@ -1,0 +1,1 @@
+"""wallets: what do we hold, where, under which descriptor, and who may move it?"""

@@ -1,0 +1,1 @@
+"""watch: what left? Every movement matched to a pass, or an alarm."""
