@@ -172,6 +172,27 @@ def multisig_of(script: bytes) -> Multisig | None:
     return Multisig(threshold=threshold, public_keys=keys)
 
 
+def multi_a_of(script: bytes) -> Multisig | None:
+    """Return the threshold and 32-byte keys of a tapscript `pk` or `multi_a`, or `None`.
+
+    `<key> CHECKSIG`, or BIP-387's `<key> CHECKSIG <key> CHECKSIGADD ... <threshold> NUMEQUAL`.
+    """
+    found = parse_operations(script) or ()
+    pushes = found if len(found) == 2 else found[:-2]
+    keys = tuple(each.pushed for each in pushes[0::2] if each.pushed and len(each.pushed) == 32)
+    checks = [each.opcode for each in pushes[1::2]]
+    if not keys or len(keys) != len(pushes[0::2]) or len(keys) != len(checks):
+        return None
+    if checks != [OP_CHECKSIG] + [OP_CHECKSIGADD] * (len(keys) - 1):
+        return None
+    threshold = 1
+    if len(found) > 2:
+        threshold = _small_number(found[-2]) or 0
+        if found[-1].opcode != OP_NUMEQUAL:
+            return None
+    return Multisig(threshold=threshold, public_keys=keys) if 1 <= threshold <= len(keys) else None
+
+
 def p2sh_of(script: bytes) -> bytes:
     """Return the P2SH output script that pays to `script` (BIP-16)."""
     return _P2SH_HEAD + hash160(script) + bytes((OP_EQUAL,))

@@ -76,18 +76,20 @@ class Transaction:
     inputs: tuple[TxIn, ...]
     outputs: tuple[TxOut, ...]
     locktime: int
-    _ids: list[str] = field(default_factory=list, init=False, repr=False, compare=False)
-    """Txid and wtxid once known: what a frozen record can fill in later."""
+    _worked_out: "list[_Digest]" = field(
+        default_factory=list, init=False, repr=False, compare=False
+    )
+    """Empty, or what was once worked out: a frozen record can fill a list in later."""
 
     @property
     def txid(self) -> str:
         """The id that an outpoint names, in display order; no witness changes it."""
-        return self._known_ids()[0]
+        return self._digest().txid
 
     @property
     def wtxid(self) -> str:
         """The BIP-141 id over all bytes, witness included, in display order."""
-        return self._known_ids()[1]
+        return self._digest().wtxid
 
     @property
     def has_witness(self) -> bool:
@@ -102,8 +104,7 @@ class Transaction:
     @property
     def weight(self) -> int:
         """BIP-141 weight units: three times the size without witness, plus the size with it."""
-        base_size = len(self.serialize(with_witness=False))
-        return (_WITNESS_SCALE - 1) * base_size + len(self.serialize())
+        return self._digest().weight
 
     @property
     def vsize(self) -> int:
@@ -127,11 +128,20 @@ class Transaction:
         parts.append(_UINT32.pack(self.locktime))
         return b"".join(parts)
 
-    def _known_ids(self) -> list[str]:
-        if not self._ids:
-            self._ids.append(_display_hash(self.serialize(with_witness=False)))
-            self._ids.append(_display_hash(self.serialize()))
-        return self._ids
+    def _digest(self) -> "_Digest":
+        if not self._worked_out:
+            base, full = self.serialize(with_witness=False), self.serialize()
+            self._worked_out.append(_digest_of(base, full))
+        return self._worked_out[0]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Digest:
+    """What is worked out from all of a transaction's bytes."""
+
+    txid: str
+    wtxid: str
+    weight: int
 
 
 def parse_outpoint(text: str, where: str) -> OutPoint:
@@ -178,9 +188,8 @@ def read_transaction(reader: Reader) -> Transaction:
     raw = reader.span(start, reader.offset)
     base = raw[:4] + reader.span(body_start, body_stop) + raw[-4:] if marked else raw
     transaction = Transaction(version=version, inputs=inputs, outputs=outputs, locktime=locktime)
-    _check(reader, transaction, start=start, weight=3 * len(base) + len(raw))
-    txid = _display_hash(base)
-    transaction._ids.extend((txid, _display_hash(raw) if marked else txid))  # noqa: SLF001 - ours
+    transaction._worked_out.append(_digest_of(base, raw))  # noqa: SLF001 - spares a serialisation
+    _check(reader, transaction, at=start)
     return transaction
 
 
@@ -252,25 +261,29 @@ def _with_witnesses(
     )
 
 
-def _check(reader: Reader, transaction: Transaction, *, start: int, weight: int) -> None:
+def _check(reader: Reader, transaction: Transaction, *, at: int) -> None:
     """Refuse what the context-free rules of consensus (Core's `CheckTransaction`) refuse."""
     inputs = transaction.inputs
-    if weight > WEIGHT_MAX:
-        raise reader.fail(f"the transaction weighs {weight}, more than a block may", at=start)
+    if transaction.weight > WEIGHT_MAX:
+        weight = transaction.weight
+        raise reader.fail(f"the transaction weighs {weight}, more than a block may", at=at)
     if transaction.is_coinbase:
         if not 2 <= len(inputs[0].script_sig) <= 100:
-            raise reader.fail("the coinbase script is not of 2 to 100 bytes", at=start)
+            raise reader.fail("the coinbase script is not of 2 to 100 bytes", at=at)
         return
     spent = {each.outpoint for each in inputs}
     if len(spent) != len(inputs):
-        raise reader.fail("the transaction spends one output twice", at=start)
+        raise reader.fail("the transaction spends one output twice", at=at)
     if OutPoint(txid=_NO_TXID, vout=_NO_VOUT) in spent:
-        raise reader.fail("an input beside others spends nothing", at=start)
+        raise reader.fail("an input beside others spends nothing", at=at)
 
 
 def _spends_nothing(outpoint: OutPoint) -> bool:
     return outpoint.vout == _NO_VOUT and outpoint.txid == _NO_TXID
 
 
-def _display_hash(data: bytes) -> str:
-    return sha256_twice(data)[::-1].hex()
+def _digest_of(base: bytes, full: bytes) -> _Digest:
+    weight = (_WITNESS_SCALE - 1) * len(base) + len(full)
+    txid = sha256_twice(base)[::-1].hex()
+    wtxid = txid if base == full else sha256_twice(full)[::-1].hex()
+    return _Digest(txid=txid, wtxid=wtxid, weight=weight)
