@@ -22,9 +22,15 @@ INTEGER_MAX = 2**53 - 1
 
 
 def canonical_bytes(document: Json) -> bytes:
-    """Return the only spelling of `document`. Raises `ValueError` if it holds what JSON cannot."""
+    """Return the only spelling of `document`.
+
+    Raises `ValueError` if it holds what JSON cannot, or could not be read back for its size.
+    """
     _refuse_unwritable(document, depth=0)
-    return rfc8785.dumps(document)
+    data = rfc8785.dumps(document)
+    if len(data) > SIZE_MAX_BYTES:
+        raise ValueError(f"the document is larger than {SIZE_MAX_BYTES} bytes")
+    return data
 
 
 def parse_canonical(data: bytes, where: str) -> Json:
@@ -63,11 +69,11 @@ def parse_json(data: bytes, where: str) -> Json:
 
 
 def _without_duplicates(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
-    document = dict(pairs)
-    if len(document) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"the key {twice!r} stands twice")
+    document: dict[str, Json] = {}
+    for name, value in pairs:
+        if name in document:
+            raise ValueError(f"the key {name[:40]!r} stands twice")
+        document[name] = value
     return document
 
 

@@ -5,15 +5,20 @@ person does about it (`do`), in English and Japanese. docs/findings.md is writte
 test holds that every code used anywhere in the source is listed here.
 """
 
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 
+from sekisho.kernel.fields import is_printable
 from sekisho.kernel.finding import Finding
 from sekisho.kernel.money import format_btc, format_jpy
 from sekisho.kernel.words import Language
+
+_FIELD = re.compile(r"\{([a-z][a-z0-9_]*)\}")
+_AMOUNT = re.compile(r"-?[0-9]{1,78}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,16 +47,13 @@ def catalogue() -> Mapping[str, Mapping[Language, Explanation]]:
 
 
 def says(found: Finding, language: Language) -> str:
-    """Return the finding as one sentence. Never raises for an unlisted code or a missing fact.
+    """Return the finding as one sentence. Never raises, whatever the finding holds.
 
-    Amounts in facts whose names end in `_sat` or `_jpy` are written as people write money.
+    A sentence about a theft must not fail to be said: an unlisted code or a missing fact is shown
+    as such. Amounts in facts named `..._sat` or `..._jpy` are written as people write money.
     """
-    facts = {"subject": found.subject}
-    facts.update((name, _written(name, value)) for name, value in found.facts)
     listed = catalogue().get(found.code)
-    if listed is None:
-        return str(found)
-    return listed[language].says.format_map(_Facts(facts))
+    return _visible(str(found)) if listed is None else _filled(listed[language].says, found)
 
 
 def what_to_do(code: str, language: Language) -> str:
@@ -60,16 +62,27 @@ def what_to_do(code: str, language: Language) -> str:
     return listed[language].do if listed else ""
 
 
+def _filled(template: str, found: Finding) -> str:
+    """Return `template` with the facts in place of their names in braces, and of nothing else.
+
+    Not `str.format`, whose fields reach attributes and raise: a fact is text, and stays text.
+    """
+    facts = {name: _written(name, value) for name, value in found.facts}
+    facts["subject"] = found.subject
+    return _FIELD.sub(lambda field: _visible(facts.get(field[1], f"({field[1]}?)")), template)
+
+
 def _written(name: str, value: str) -> str:
-    if name.endswith("_sat") and value.lstrip("-").isdigit():
+    if name.endswith("_sat") and _AMOUNT.fullmatch(value):
         return f"{format_btc(int(value))} BTC"
-    if name.endswith("_jpy") and value.lstrip("-").isdigit():
+    if name.endswith("_jpy") and _AMOUNT.fullmatch(value):
         return f"¥{format_jpy(int(value))}"
     return value
 
 
-class _Facts(dict[str, str]):
-    """A missing fact is shown as such: a sentence about a theft must not fail to be said."""
+def _visible(text: str) -> str:
+    """Return `text` with what does not print (escapes, direction marks) spelled out.
 
-    def __missing__(self, name: str) -> str:
-        return f"({name}?)"
+    A label that an attacker chose must not clear the screen or turn a sentence around.
+    """
+    return "".join(c if is_printable(c) else c.encode("unicode_escape").decode() for c in text)

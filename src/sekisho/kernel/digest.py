@@ -6,7 +6,12 @@ from sekisho.kernel.canonical import Json, canonical_bytes
 
 
 def tagged_digest(what: str, data: bytes) -> bytes:
-    """Return SHA-256 of `sekisho/<what>/v1`, a newline, and `data`: 32 bytes."""
+    """Return SHA-256 of `sekisho/<what>/v1`, a newline, and `data`: 32 bytes.
+
+    Raises `ValueError` if `what` holds a newline: then two pairs could be one and the same bytes.
+    """
+    if "\n" in what:
+        raise ValueError(f"{what!r} is not a tag")
     return hashlib.sha256(f"sekisho/{what}/v1\n".encode() + data).digest()
 
 

@@ -27,11 +27,11 @@ def format_instant(at: datetime) -> str:
 
     Raises `ValueError` for a naive datetime: guessing a zone is how deadlines are missed.
     """
-    return to_second(at).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return f"{to_second(at).replace(tzinfo=None).isoformat()}Z"
 
 
 def to_second(at: datetime) -> datetime:
     """Return `at` in UTC without its fraction; raises `ValueError` if it is naive."""
-    if at.tzinfo is None:
+    if at.utcoffset() is None:
         raise ValueError(f"{at} has no time zone")
     return at.astimezone(UTC).replace(microsecond=0)

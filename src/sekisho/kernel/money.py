@@ -24,7 +24,7 @@ SUPPLY_MAX_SAT = Sat(21_000_000 * SAT_PER_BTC)
 """No Bitcoin amount is larger; `MAX_MONEY` of the consensus rules."""
 
 _WHOLE = re.compile(r"0|[1-9][0-9]{0,77}")  # 2**256 has 78 digits
-_BTC = re.compile(r"([0-9]{1,8})(?:\.([0-9]{1,8}))?")
+_BTC = re.compile(r"(0|[1-9][0-9]{0,7}|[1-9][0-9]{0,2}(?:,[0-9]{3}){1,2})(?:\.([0-9]{1,8}))?")
 
 
 def parse_whole(text: str, where: str) -> int:
@@ -46,11 +46,15 @@ def parse_sat(text: str, where: str) -> Sat:
 
 
 def parse_btc(text: str, where: str) -> Sat:
-    """Return the satoshi that a person's `text` such as "4502.9" means, exactly or not at all."""
-    found = _BTC.fullmatch(text.replace(",", ""))
+    """Return the satoshi that a person's `text` such as "4,502.9" means, exactly or not at all.
+
+    A comma stands between groups of three digits and nowhere else: where it is the decimal sign,
+    "4502,9" means 4502.9, and reading it as 45029 would be ten times the money.
+    """
+    found = _BTC.fullmatch(text)
     if found is None:
         raise BadInputError(where, f"{text[:80]!r} is not an amount of bitcoin such as 1.25")
-    whole, fraction = found.group(1), found.group(2) or ""
+    whole, fraction = found.group(1).replace(",", ""), found.group(2) or ""
     return parse_sat(str(int(whole) * SAT_PER_BTC + int(fraction.ljust(8, "0"))), where)
 
 

@@ -21,6 +21,8 @@ def make_ulid(at: datetime, randomness: bytes) -> str:
     """
     if len(randomness) != 10:
         raise ValueError("a ULID takes exactly 10 random bytes")
+    if at.utcoffset() is None:
+        raise ValueError(f"{at} has no time zone")
     milliseconds = (at - _EPOCH) // timedelta(milliseconds=1)
     if not 0 <= milliseconds < 2**48:
         raise ValueError(f"{at} has no ULID")
