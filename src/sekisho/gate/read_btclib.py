@@ -1,0 +1,73 @@
+"""The first reader of PSBTs: btclib-wallet, the stricter one."""
+
+from btclib.exceptions import BTClibException
+from btclib_wallet.psbt.psbt import Psbt
+from btclib_wallet.psbt.psbt_in import PsbtIn
+
+from sekisho.chains.bitcoin.transaction import OutPoint, Transaction, TxIn, TxOut
+from sekisho.gate.records import ReadInput, ReadPSBT
+from sekisho.kernel.errors import BadInputError
+from sekisho.kernel.money import Sat
+
+_SEQUENCE_FINAL = 0xFFFF_FFFF
+
+
+def read_with_btclib(data: bytes, where: str) -> ReadPSBT:
+    """Return the PSBT as btclib-wallet reads it, or raise `BadInputError` with its reason.
+
+    Its own validation is on: duplicate keys, trailing bytes, mixed versions, a `witness_utxo` that
+    contradicts the previous transaction, and scripts that do not hash to what is spent, are
+    refused here already. Our own checks say the same again, for we do not rely on it.
+    """
+    try:
+        psbt = Psbt.parse(data)
+        transaction = Transaction(
+            version=psbt.tx_version,
+            inputs=tuple(_tx_in(each) for each in psbt.inputs),
+            outputs=tuple(
+                TxOut(amount_sat=Sat(each.value), script=bytes(each.script_pub_key.script))
+                for each in psbt.tx.vout
+            ),
+            locktime=psbt.lock_time,
+        )
+        return ReadPSBT(
+            psbt_version=psbt.version,
+            modifiable=psbt.tx_modifiable or 0,
+            transaction=transaction,
+            inputs=tuple(_read_input(each) for each in psbt.inputs),
+        )
+    except (BTClibException, ValueError, TypeError, RecursionError) as error:
+        raise BadInputError(where, f"is not a PSBT we can read: {error}") from error
+
+
+def _tx_in(psbt_in: PsbtIn) -> TxIn:
+    return TxIn(
+        outpoint=OutPoint(txid=psbt_in.prev_out.tx_id.hex(), vout=psbt_in.prev_out.vout),
+        script_sig=b"",
+        sequence=_SEQUENCE_FINAL if psbt_in.sequence is None else psbt_in.sequence,
+        witness=(),
+    )
+
+
+def _read_input(psbt_in: PsbtIn) -> ReadInput:
+    previous, utxo = psbt_in.non_witness_utxo, psbt_in.witness_utxo
+    signed = bool(
+        psbt_in.partial_sigs
+        or psbt_in.final_script_sig
+        or psbt_in.final_script_witness.stack
+        or psbt_in.taproot_key_spend_signature
+        or psbt_in.taproot_script_spend_signatures
+        or psbt_in.musig2_partial_sigs
+    )
+    return ReadInput(
+        previous=None
+        if previous is None
+        else previous.serialize(include_witness=True, check_validity=False),
+        witness_utxo=None
+        if utxo is None
+        else TxOut(amount_sat=Sat(utxo.value), script=bytes(utxo.script_pub_key.script)),
+        sighash_type=psbt_in.sig_hash_type,
+        redeem_script=psbt_in.redeem_script,
+        witness_script=psbt_in.witness_script,
+        signed=signed,
+    )

@@ -1,0 +1,72 @@
+"""The second reader of PSBTs: embit, which shares no code with the first.
+
+It sees only what the first reader accepted, because it believes counts in the bytes. Nothing that
+it computes is used, neither fee nor verification: only what it reads.
+"""
+
+from typing import Any
+
+from embit.psbt import PSBT
+
+from sekisho.chains.bitcoin.transaction import OutPoint, Transaction, TxIn, TxOut
+from sekisho.gate.records import ReadInput, ReadPSBT
+from sekisho.kernel.errors import BadInputError
+from sekisho.kernel.money import Sat
+
+_SEQUENCE_FINAL = 0xFFFF_FFFF
+_TAP_KEY_SIG = b"\x13"
+_TX_MODIFIABLE = b"\x06"
+
+
+def read_with_embit(data: bytes, where: str) -> ReadPSBT:
+    """Return the PSBT as embit reads it, or raise `BadInputError` with its reason."""
+    try:
+        psbt: Any = PSBT.parse(data)
+        transaction = Transaction(
+            version=psbt.tx_version,
+            inputs=tuple(_tx_in(each) for each in psbt.inputs),
+            outputs=tuple(
+                TxOut(amount_sat=Sat(each.value), script=bytes(each.script_pubkey.data))
+                for each in psbt.outputs
+            ),
+            locktime=psbt.locktime or 0,
+        )
+        modifiable = psbt.unknown.get(_TX_MODIFIABLE, b"\x00")
+        return ReadPSBT(
+            psbt_version=psbt.version or 0,
+            modifiable=int.from_bytes(modifiable, "little"),
+            transaction=transaction,
+            inputs=tuple(_read_input(each) for each in psbt.inputs),
+        )
+    except Exception as error:  # embit raises many kinds; whatever it is, it is not a reading
+        raise BadInputError(where, f"a second reader cannot read it: {error}") from error
+
+
+def _tx_in(scope: Any) -> TxIn:  # noqa: ANN401 - embit publishes no types
+    return TxIn(
+        outpoint=OutPoint(txid=scope.txid.hex(), vout=scope.vout),
+        script_sig=b"",
+        sequence=_SEQUENCE_FINAL if scope.sequence is None else scope.sequence,
+        witness=(),
+    )
+
+
+def _read_input(scope: Any) -> ReadInput:  # noqa: ANN401 - embit publishes no types
+    previous, utxo = scope.non_witness_utxo, scope.witness_utxo
+    signed = bool(
+        scope.partial_sigs
+        or scope.taproot_sigs
+        or scope.final_scriptsig
+        or scope.final_scriptwitness
+        or _TAP_KEY_SIG in scope.unknown
+    )
+    return ReadInput(
+        previous=None if previous is None else previous.serialize(),
+        witness_utxo=None
+        if utxo is None
+        else TxOut(amount_sat=Sat(utxo.value), script=bytes(utxo.script_pubkey.data)),
+        sighash_type=scope.sighash_type,
+        redeem_script=scope.redeem_script.data if scope.redeem_script else b"",
+        witness_script=scope.witness_script.data if scope.witness_script else b"",
+        signed=signed,
+    )

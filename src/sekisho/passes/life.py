@@ -1,0 +1,126 @@
+"""The life of a pass, as a fold of what people signed, what the gate did, and what the chain says.
+
+    asked -> approved -> issued -> signed_live -> settled | dead
+      |          |          |
+      +----------+----------+--> rejected, voided, expired (before anything was signed)
+
+After a signature exists, nothing that people say ends the pass: a signed transaction can still be
+mined, so it is over only when its anchor is spent, at depth.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from sekisho.journal.records import Entry
+from sekisho.kernel.errors import BadInputError
+from sekisho.kernel.fields import Fields
+from sekisho.passes.evidence import PASS_ISSUED
+from sekisho.passes.verify import Standing
+
+GATE_CLEARED = "gate.cleared"
+GATE_REFUSED = "gate.refused"
+
+
+class PassState(StrEnum):
+    """Where in its life a pass is."""
+
+    ASKED = "asked"
+    APPROVED = "approved"
+    ISSUED = "issued"
+    SIGNED_LIVE = "signed_live"
+    SETTLED = "settled"
+    DEAD = "dead"
+    REJECTED = "rejected"
+    EXPIRED = "expired"
+    VOIDED = "voided"
+
+
+class AnchorFate(StrEnum):
+    """What the chain says of a pass's anchor outpoint."""
+
+    UNSPENT = "unspent"
+    SPENT_AS_ALLOWED = "spent_as_allowed"
+    """At depth, by a transaction that does what the pass allows."""
+    SPENT_OTHERWISE = "spent_otherwise"
+    """At depth, by any other transaction: nothing can leave under the pass any more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clearance:
+    """The gate let one unsigned transaction through under a pass. Recorded before signing."""
+
+    pass_digest: str
+    txid: str
+    """Of the unsigned transaction. A nested segwit or legacy one gets another when signed."""
+    transaction_digest: str
+    """Tagged digest of the unsigned transaction's bytes."""
+    cleared_at: datetime
+    seq: int
+
+
+def clearances(entries: Iterable[Entry]) -> tuple[Clearance, ...]:
+    """Return every clearance in the journal.
+
+    Raises `BadInputError` for an entry of that kind that cannot be read: a gate that cannot read
+    its own memory must not conclude that a pass was never used.
+    """
+    found: list[Clearance] = []
+    for entry in entries:
+        if entry.kind == GATE_CLEARED:
+            fields = Fields(entry.body, f"journal entry {entry.seq}")
+            found.append(
+                Clearance(
+                    pass_digest=fields.hex("pass_digest", size=32).hex(),
+                    txid=fields.hex("txid", size=32).hex(),
+                    transaction_digest=fields.hex("transaction_digest", size=32).hex(),
+                    cleared_at=entry.at,
+                    seq=entry.seq,
+                )
+            )
+    return tuple(found)
+
+
+def issued_digests(entries: Iterable[Entry]) -> frozenset[str]:
+    """Return the digests of the passes that were handed on to a gate."""
+    issued: set[str] = set()
+    for entry in entries:
+        if entry.kind == PASS_ISSUED:
+            try:
+                fields = Fields(entry.body, f"journal entry {entry.seq}")
+                issued.add(fields.hex("pass_digest", size=32).hex())
+            except BadInputError:
+                continue  # issuing grants nothing, so an unreadable entry takes nothing away
+    return frozenset(issued)
+
+
+def state_of_pass(
+    standing: Standing,
+    *,
+    issued: bool,
+    cleared: Sequence[Clearance],
+    anchor: AnchorFate,
+    now: datetime,
+) -> PassState:
+    """Return where the pass is in its life at `now`."""
+    if cleared:
+        match anchor:
+            case AnchorFate.SPENT_AS_ALLOWED:
+                return PassState.SETTLED
+            case AnchorFate.SPENT_OTHERWISE:
+                return PassState.DEAD
+            case AnchorFate.UNSPENT:
+                return PassState.SIGNED_LIVE
+    codes = {each.code for each in standing.findings}
+    if "passes.voided" in codes:
+        return PassState.VOIDED
+    if "passes.rejected" in codes:
+        return PassState.REJECTED
+    if now >= standing.asked.expires_at:
+        return PassState.EXPIRED
+    if anchor is not AnchorFate.UNSPENT:
+        return PassState.DEAD
+    if codes:
+        return PassState.ASKED
+    return PassState.ISSUED if issued else PassState.APPROVED

@@ -1,0 +1,162 @@
+"""Descriptors (BIP-380 to BIP-389): which scripts are ours, by derivation and by nothing else.
+
+Two libraries that share no code, btclib-wallet and embit, derive every script at registration and
+must agree; afterwards btclib-wallet, the stricter one, derives alone (docs/adr/0005).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, TypeVar
+
+from btclib.exceptions import BTClibException
+from btclib_wallet import descriptors as btclib_descriptors
+from embit.descriptor import Descriptor as EmbitDescriptor
+
+from sekisho.chains.bitcoin.networks import Network
+from sekisho.kernel.errors import BadInputError
+
+Read = TypeVar("Read")
+
+_BTCLIB_NAMES = {
+    Network.MAIN: "mainnet",
+    Network.TEST: "testnet",
+    Network.TESTNET4: "testnet4",
+    Network.SIGNET: "signet",
+    Network.REGTEST: "regtest",
+}
+
+COMPARED_COUNT = 5
+"""How many scripts of each branch both libraries derive when a descriptor is registered."""
+BRANCHES_MAX = 2
+_NOT_SPENDABLE_BY_US = ("addr(", "raw(", "rawtr(", "combo(")
+_SIGNATURE_MAX_BYTES = 72
+_SCHNORR_BYTES = 65
+"""With an explicit sighash byte; 64 without."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpendSize:
+    """How large the parts of an input become once signed, at most."""
+
+    script_sig_bytes: int
+    witness_bytes: int
+    """The whole witness field of the input with its count, or 0 where there is none."""
+
+
+def check_descriptor(text: str, network: Network, where: str) -> str:
+    """Return the descriptor in its one spelling, with its checksum.
+
+    Raises `BadInputError` at `where` if it is not a public descriptor of scripts that keys can
+    spend, belongs to another network, has more than a receiving and an internal branch, or if the
+    two libraries derive different scripts from it.
+    """
+    body = text.partition("#")[0]
+    if any(word in body for word in _NOT_SPENDABLE_BY_US):
+        raise BadInputError(where, "a wallet's descriptor names keys, not an address or a script")
+    if "prv" in body:
+        raise BadInputError(where, "holds a private key; only public descriptors are registered")
+    branches = _branches(text, network, where)
+    if len(branches) > BRANCHES_MAX:
+        raise BadInputError(where, "has more than a receiving and an internal branch")
+    spelled = btclib_descriptors.add_checksum(body)
+    _refuse_disagreement(spelled, branches, where)
+    return spelled
+
+
+def branch_count(descriptor: str, network: Network) -> int:
+    """Return 1, or 2 for a multipath descriptor with an internal branch."""
+    return len(_branches(descriptor, network, "descriptor"))
+
+
+def is_ranged(descriptor: str, network: Network) -> bool:
+    """Return whether the descriptor has more than one script on a branch."""
+    return _branches(descriptor, network, "descriptor")[0].is_ranged
+
+
+@lru_cache(maxsize=1_000_000)
+def derive_script(descriptor: str, network: Network, branch: int, index: int) -> bytes:
+    """Return the scriptPubKey at `index` of `branch`; raises `BadInputError` if there is none."""
+    branches = _branches(descriptor, network, "descriptor")
+    if branch >= len(branches):
+        raise BadInputError("descriptor", f"has no branch {branch}")
+    return _reading("descriptor", lambda: _script(branches[branch], index))
+
+
+def inner_scripts(descriptor: str, network: Network, branch: int, index: int) -> tuple[bytes, ...]:
+    """Return the redeem and witness scripts that the script at `index` commits to, if any."""
+    parsed = _branches(descriptor, network, "descriptor")[branch]
+    return _reading("descriptor", lambda: tuple(parsed.provider(index).scripts))
+
+
+def spend_size(
+    descriptor: str, network: Network, branch: int, index: int, *, sequence: int
+) -> SpendSize | None:
+    """Return the largest size that spending the script can take, or None if nobody can say.
+
+    Every key is taken to sign with a signature of the largest size; of several ways to satisfy a
+    miniscript it is the cheapest that those signatures and `sequence` allow.
+    """
+    parsed = _branches(descriptor, network, "descriptor")[branch]
+    size = _SCHNORR_BYTES if descriptor.startswith("tr(") else _SIGNATURE_MAX_BYTES
+    try:
+        signatures: Any = dict.fromkeys(parsed.provider(index).keys, bytes(size))
+        spend = btclib_descriptors.SpendContext(sequence=sequence)
+        script_sig, witness = parsed.satisfy(signatures, index, spend=spend)
+    except BTClibException:
+        return None
+    items = [bytes(item) for item in witness.stack]
+    witness_bytes = sum(_sized(len(item)) for item in items) + 1 if items else 0
+    return SpendSize(script_sig_bytes=len(script_sig), witness_bytes=witness_bytes)
+
+
+def _sized(length: int) -> int:
+    """Return the bytes that `length` bytes take with their CompactSize."""
+    return length + (1 if length < 0xFD else 3)
+
+
+@lru_cache(maxsize=1024)
+def _branches(
+    text: str, network: Network, where: str
+) -> tuple[btclib_descriptors.Descriptor, ...]:
+    def read() -> tuple[btclib_descriptors.Descriptor, ...]:
+        singles = btclib_descriptors.multipath_descriptors(text, _BTCLIB_NAMES[network])
+        return tuple(
+            btclib_descriptors.parse(single, _BTCLIB_NAMES[network]) for single in singles
+        )
+
+    return _reading(where, read)
+
+
+def _refuse_disagreement(
+    spelled: str, branches: tuple[btclib_descriptors.Descriptor, ...], where: str
+) -> None:
+    """Raise unless embit derives the same first scripts on every branch."""
+    for branch, first in enumerate(branches):
+        count = COMPARED_COUNT if first.is_ranged else 1
+        ours = [_script(first, index) for index in range(count)]
+        try:
+            second = EmbitDescriptor.from_string(spelled.partition("#")[0])
+            which = branch if len(branches) > 1 else None
+            theirs = [
+                bytes(second.derive(index, branch_index=which).script_pubkey().data)
+                for index in range(count)
+            ]
+        except Exception as error:  # embit raises many kinds; none of them is agreement
+            raise BadInputError(where, f"a second library cannot read it: {error}") from error
+        if ours != theirs:
+            raise BadInputError(
+                where, f"two libraries derive different scripts on branch {branch}"
+            )
+
+
+def _script(descriptor: btclib_descriptors.Descriptor, index: int) -> bytes:
+    return bytes(descriptor.script_pub_key(index).script)
+
+
+def _reading(where: str, read: Callable[[], Read]) -> Read:
+    """Return what `read` returns, with the library's refusals turned into ours."""
+    try:
+        return read()
+    except (BTClibException, ValueError, RecursionError) as error:
+        raise BadInputError(where, f"is not a descriptor we can use: {error}") from error

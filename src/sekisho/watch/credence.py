@@ -1,0 +1,250 @@
+"""Which passes does the watcher believe? Verified a second time, by code of its own.
+
+The gate verifies approvals in `passes/verify.py`. This is written again, from the documents up, so
+that one bug does not blind both; a differential test holds the two equal. It asks the same of a
+pass: a pinned genesis roster that adopted itself, a wallet that a quorum put in force, a requester
+who asked, nobody who said no, and for every department of the quorum enough other people, each
+signed over these very bytes.
+"""
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from sekisho.kernel.canonical import Json, parse_canonical
+from sekisho.kernel.errors import BadInputError
+from sekisho.kernel.instants import parse_instant
+from sekisho.passes.documents import read_pass
+from sekisho.passes.evidence import Evidence
+from sekisho.passes.records import Admin, Pass, Transfer
+from sekisho.passes.roster import read_roster
+from sekisho.wallets.documents import wallet_digest
+from sekisho.wallets.records import ChangeRule, Wallet
+
+Document = dict[str, Json]
+
+_STATEMENT_TEXTS = (
+    "approver",
+    "credential_id",
+    "decision",
+    "format",
+    "genesis_digest",
+    "method",
+    "pass_digest",
+    "reason",
+    "signed_at",
+    "terminal_id",
+    "words",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Credence:
+    """What the watcher believes of the journal's passes, under one pinned genesis."""
+
+    wallets: Mapping[str, Wallet]
+    """In force, by id."""
+    believed: Mapping[str, Pass]
+    """Every transfer that a quorum allowed, by digest."""
+    doubted: Mapping[str, Pass]
+    """Every other transfer that can be read, by digest."""
+
+
+@dataclass(slots=True)
+class _Court:
+    """The documents under one roster; statements are checked when a pass asks for them."""
+
+    genesis: str
+    department_of: dict[str, str]
+    key_of: dict[tuple[str, str], bytes]
+    terminals: frozenset[str]
+    needed: dict[str, dict[str, int]]
+    statements: dict[str, list[tuple[Document, bool]]] = field(default_factory=dict)
+    """By pass digest: each genuine statement, and whether its number was used for another too."""
+
+
+def weigh(evidence: Evidence, *, genesis_digest: str, now: datetime) -> Credence:
+    """Return what the watcher believes; nothing at all if the genesis does not hold at `now`."""
+    nothing = Credence(wallets={}, believed={}, doubted={})
+    roster_bytes = evidence.rosters.get(genesis_digest, b"")
+    if hashlib.sha256(b"sekisho/roster/v1\n" + roster_bytes).hexdigest() != genesis_digest:
+        return nothing
+    try:
+        # The strict reader is asked whether it is a roster at all; its people are read here.
+        if read_roster(roster_bytes, "roster").previous_digest:
+            return nothing
+        document = _object(parse_canonical(roster_bytes, "roster"))
+        if now >= parse_instant(str(document["expires"]), "roster.expires"):
+            return nothing
+    except (BadInputError, KeyError, TypeError):
+        return nothing
+    court = _convene(document, genesis_digest)
+    _hear(court, evidence)
+    asked = dict(_asked(evidence))
+    if not _in_force(court, asked, "roster", "roster", "") & {genesis_digest}:
+        return nothing
+    wallets = _wallets(court, asked, evidence)
+    transfers = {
+        digest: each for digest, each in asked.items() if isinstance(each.action, Transfer)
+    }
+    believed = {
+        digest: each
+        for digest, each in transfers.items()
+        if _allowed(court, digest, each, "transfer") and _from_wallet(court, each, wallets)
+    }
+    doubted = {digest: each for digest, each in transfers.items() if digest not in believed}
+    return Credence(wallets=wallets, believed=believed, doubted=doubted)
+
+
+def _convene(roster: Document, genesis: str) -> _Court:
+    people = [_object(person) for person in _list(roster["people"])]
+    quorum = _object(roster["quorum"])
+    return _Court(
+        genesis=genesis,
+        department_of={str(each["person_id"]): str(each["department"]) for each in people},
+        key_of={
+            (str(person["person_id"]), str(_object(each)["credential_id"])): bytes.fromhex(
+                str(_object(each)["public_key"])
+            )
+            for person in people
+            for each in _list(person["credentials"])
+        },
+        terminals=frozenset(
+            str(_object(each)["terminal_id"]) for each in _list(roster["terminals"])
+        ),
+        needed={
+            kind: {name: int(str(count)) for name, count in _object(quorum[kind]).items()}
+            for kind in ("transfer", "admin")
+        },
+    )
+
+
+def _hear(court: _Court, evidence: Evidence) -> None:
+    """Sort the genuine statements by pass, noting the numbers that one signer used twice."""
+    genuine: list[Document] = []
+    for signed in evidence.approvals:
+        try:
+            said = _object(parse_canonical(signed.document, "approval"))
+            key = court.key_of[str(said["approver"]), str(said["credential_id"])]
+            digest = hashlib.sha256(b"sekisho/approval/v1\n" + signed.document).digest()
+            Ed25519PublicKey.from_public_bytes(key).verify(signed.signature, digest)
+        except (BadInputError, KeyError, TypeError, ValueError, InvalidSignature):
+            continue
+        if _is_statement(said) and said["genesis_digest"] == court.genesis:
+            genuine.append(said)
+    numbers = [(said["approver"], said["sequence"]) for said in genuine]
+    for said, number in zip(genuine, numbers, strict=True):
+        pass_digest = str(said["pass_digest"])
+        twice = numbers.count(number) > 1
+        court.statements.setdefault(pass_digest, []).append((said, twice))
+
+
+def _is_statement(said: Document) -> bool:
+    """Return whether these are the fields of a statement of version 1, and no others."""
+    return (
+        set(said) == {*_STATEMENT_TEXTS, "sequence"}
+        and all(isinstance(said[name], str) for name in _STATEMENT_TEXTS)
+        and isinstance(said["sequence"], int)
+        and not isinstance(said["sequence"], bool)
+        and said["sequence"] >= 1
+        and said["format"] == "sekisho/approval/v1"
+        and said["method"] == "ed25519-key-file"
+        and said["decision"] in {"ask", "approve", "reject", "void"}
+    )
+
+
+def _asked(evidence: Evidence) -> Iterator[tuple[str, Pass]]:
+    for digest, document in evidence.passes.items():
+        if hashlib.sha256(b"sekisho/pass/v1\n" + document).hexdigest() == digest:
+            try:
+                yield digest, read_pass(document, "pass")
+            except BadInputError:
+                continue
+
+
+def _allowed(court: _Court, digest: str, asked: Pass, kind: str) -> bool:
+    """Return whether people allowed this pass: asked by its requester, refused by nobody."""
+    if (asked.genesis_digest, asked.roster_digest) != (court.genesis, court.genesis):
+        return False
+    if asked.policy_digest or asked.terminal_id not in court.terminals:
+        return False
+    was_asked = False
+    approvers: set[str] = set()
+    for said, number_twice in court.statements.get(digest, []):
+        if said["decision"] in {"reject", "void"}:
+            return False
+        try:
+            in_time = parse_instant(str(said["signed_at"]), "signed_at") < asked.expires_at
+        except BadInputError:
+            in_time = False
+        if number_twice or not in_time or said["terminal_id"] not in court.terminals:
+            continue
+        if said["decision"] == "ask":
+            was_asked = was_asked or said["approver"] == asked.requester
+        elif said["approver"] != asked.requester:
+            approvers.add(str(said["approver"]))
+    if not was_asked:
+        return False
+    present = [court.department_of[approver] for approver in approvers]
+    return all(present.count(name) >= count for name, count in court.needed[kind].items())
+
+
+def _in_force(
+    court: _Court, asked: Mapping[str, Pass], subject_type: str, subject_id: str, previous: str
+) -> set[str]:
+    """Return the digests that quorums put in force directly after `previous`."""
+    return {
+        each.action.new_digest
+        for digest, each in asked.items()
+        if isinstance(each.action, Admin)
+        and each.action.subject_type.value == subject_type
+        and each.action.subject_id == subject_id
+        and each.action.previous_digest == previous
+        and _allowed(court, digest, each, "admin")
+    }
+
+
+def _wallets(court: _Court, asked: Mapping[str, Pass], evidence: Evidence) -> dict[str, Wallet]:
+    """Return the wallets at the end of their chains of registrations, forks left out."""
+    found: dict[str, Wallet] = {}
+    for wallet_id in {wallet.wallet_id for wallet in evidence.wallets.values()}:
+        chain = [""]
+        while True:
+            following = _in_force(court, asked, "wallet", wallet_id, chain[-1])
+            if len(following) != 1 or following & set(chain):
+                break
+            chain.extend(following)
+        wallet = evidence.wallets.get(chain[-1])
+        if wallet is not None and not following and wallet.wallet_id == wallet_id:
+            found[wallet_id] = wallet
+    return found
+
+
+def _from_wallet(court: _Court, asked: Pass, wallets: Mapping[str, Wallet]) -> bool:
+    """Return whether a transfer leaves a wallet in force, asked for by one of its departments."""
+    transfer = asked.action
+    if not isinstance(transfer, Transfer) or transfer.wallet_id not in wallets:
+        return False
+    wallet = wallets[transfer.wallet_id]
+    return (
+        transfer.wallet_digest == wallet_digest(wallet)
+        and transfer.chain == wallet.chain
+        and court.department_of.get(asked.requester) in wallet.departments
+        and transfer.change.rule in {wallet.change_rule, ChangeRule.NONE}
+    )
+
+
+def _object(value: Json) -> Document:
+    if not isinstance(value, dict):
+        raise TypeError("not an object")
+    return value
+
+
+def _list(value: Json) -> list[Json]:
+    if not isinstance(value, list):
+        raise TypeError("not a list")
+    return value

@@ -1,0 +1,139 @@
+"""In what does a movement differ from a pass? The watcher's own comparison, not the gate's."""
+
+from collections import Counter
+
+from sekisho.kernel.finding import Finding, finding
+from sekisho.passes.records import AnyInputs, ListedInputs, Transfer
+from sekisho.wallets.records import ChangeRule
+from sekisho.wallets.registry import ScriptBook
+from sekisho.watch.records import MovedOutput, Movement, WatchedPass
+
+
+def differences(movement: Movement, watched: WatchedPass, book: ScriptBook) -> list[Finding]:
+    """Return every way in which a signed transaction departs from the pass it falls under."""
+    transfer = watched.transfer
+    return [
+        *_inputs(movement, transfer),
+        *_outputs(movement, transfer, book),
+        *_fee(movement, transfer),
+        *_fields(movement, transfer),
+    ]
+
+
+def _inputs(movement: Movement, transfer: Transfer) -> list[Finding]:
+    findings: list[Finding] = [
+        finding("watch.foreign_input", str(spent.outpoint))
+        for spent in movement.inputs
+        if spent.own is None or spent.own.wallet_id != transfer.wallet_id
+    ]
+    match transfer.inputs:
+        case ListedInputs(outpoints=outpoints):
+            findings.extend(
+                finding("watch.input_not_allowed", str(spent.outpoint))
+                for spent in movement.inputs
+                if spent.outpoint not in outpoints
+            )
+        case AnyInputs(inputs_max=most) if len(movement.inputs) > most:
+            findings.append(
+                finding(
+                    "watch.inputs_too_many",
+                    transfer.wallet_id,
+                    inputs=len(movement.inputs),
+                    inputs_max=most,
+                )
+            )
+        case AnyInputs():
+            pass
+    return findings
+
+
+def _outputs(movement: Movement, transfer: Transfer, book: ScriptBook) -> list[Finding]:
+    """Match each payment to one output; what is left over is change or not allowed."""
+    unclaimed: list[MovedOutput] = list(movement.outputs)
+    findings: list[Finding] = []
+    missing: Counter[str] = Counter()
+    for payment in transfer.payments:
+        for output in unclaimed:
+            if output.script == payment.script and output.amount_sat == payment.amount_sat:
+                unclaimed.remove(output)
+                break
+        else:
+            missing[payment.address or f"script {payment.script.hex()}"] += payment.amount_sat
+    findings.extend(
+        finding("watch.payment_missing", address, amount_sat=amount_sat)
+        for address, amount_sat in missing.items()
+    )
+    change = [output for output in unclaimed if _comes_back(output, movement, transfer, book)]
+    findings.extend(
+        finding("watch.payment_not_allowed", output.address, amount_sat=output.amount_sat)
+        for output in unclaimed
+        if output not in change
+    )
+    if len(change) > transfer.change.outputs_max:
+        findings.append(finding("watch.change_too_often", transfer.wallet_id, outputs=len(change)))
+    return findings
+
+
+def _comes_back(
+    output: MovedOutput, movement: Movement, transfer: Transfer, book: ScriptBook
+) -> bool:
+    own = book.own(output.script)
+    if own is None or own.wallet_id != transfer.wallet_id:
+        return False
+    if transfer.change.rule is ChangeRule.INTERNAL_BRANCH:
+        return own.branch == 1
+    if transfer.change.rule is ChangeRule.SAME_ADDRESS:
+        return output.script in {spent.script for spent in movement.inputs}
+    return False
+
+
+def _fee(movement: Movement, transfer: Transfer) -> list[Finding]:
+    """Judge fee and feerate on the signed bytes, whose size is exact."""
+    fee_sat = movement.fee_sat
+    if fee_sat is None:
+        return [finding("watch.fee_unknown", movement.transaction.txid)]
+    findings: list[Finding] = []
+    if fee_sat > transfer.fee.fee_max_sat:
+        findings.append(
+            finding(
+                "watch.fee_too_high",
+                movement.transaction.txid,
+                fee_sat=fee_sat,
+                fee_max_sat=transfer.fee.fee_max_sat,
+            )
+        )
+    ceiling = transfer.fee.feerate_max_sat_per_kvb
+    vsize = movement.transaction.vsize
+    if fee_sat * 1000 > ceiling * vsize:
+        findings.append(
+            finding(
+                "watch.feerate_too_high",
+                movement.transaction.txid,
+                feerate=_sat_per_vb(fee_sat * 1000 // vsize),
+                feerate_max=_sat_per_vb(ceiling),
+            )
+        )
+    return findings
+
+
+def _sat_per_vb(sat_per_kvb: int) -> str:
+    return f"{sat_per_kvb // 1000:,}.{sat_per_kvb % 1000 // 100} sat/vB"
+
+
+def _fields(movement: Movement, transfer: Transfer) -> list[Finding]:
+    transaction, rule = movement.transaction, transfer.transaction
+    findings: list[Finding] = []
+    if transaction.version not in rule.versions:
+        findings.append(
+            finding("watch.version_differs", transaction.txid, version=transaction.version)
+        )
+    if not rule.locktime_min <= transaction.locktime <= rule.locktime_max:
+        findings.append(
+            finding("watch.locktime_differs", transaction.txid, locktime=transaction.locktime)
+        )
+    findings.extend(
+        finding("watch.sequence_differs", str(spent.outpoint), sequence=spent.sequence)
+        for spent in movement.inputs
+        if not rule.sequence_min <= spent.sequence <= rule.sequence_max
+    )
+    return findings

@@ -1,0 +1,152 @@
+"""The watcher at work: gather, decide, record, act.
+
+The state is gathered before a transaction comes; from its bytes to the durable verdict there is
+only parsing, matching and one append.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from sekisho.chains.bitcoin.networks import Network, network_of_caip2
+from sekisho.chains.bitcoin.transaction import (
+    OutPoint,
+    Transaction,
+    TxOut,
+    parse_transaction,
+)
+from sekisho.journal.records import Draft, Entry
+from sekisho.journal.store import JournalStore
+from sekisho.kernel.canonical import Json
+from sekisho.kernel.digest import document_digest
+from sekisho.kernel.errors import BadInputError
+from sekisho.kernel.ulid import make_ulid
+from sekisho.wallets.coins import fold_holdings
+from sekisho.wallets.registry import open_book
+from sekisho.watch.match import match
+from sekisho.watch.movement import reconstruct
+from sekisho.watch.records import Movement, Verdict, VerdictKind, WatchState
+from sekisho.watch.state import WATCH_JUDGED, by_anchor, fold_state, watched_wallets
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(slots=True)
+class Watch:
+    """A watcher with its state gathered. Made by `open_watch`; follows what it judges."""
+
+    journal: JournalStore
+    network: Network
+    outputs: dict[OutPoint, TxOut]
+    """Outputs of transactions whose bytes we hold; what inputs are proven against."""
+    state: WatchState
+    judged: dict[str, Entry]
+    """Verdicts already in the journal, by their derived id."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """A movement, its verdict, and the journal entry that holds it."""
+
+    movement: Movement
+    verdict: Verdict
+    entry: Entry
+
+
+def open_watch(
+    journal: JournalStore,
+    transactions: Iterable[Transaction],
+    *,
+    genesis_digest: str,
+    now: datetime,
+) -> Watch:
+    """Gather the state. Raises `BadInputError` if no wallet is in force: nothing to watch."""
+    entries = tuple(journal.entries())
+    wallets = watched_wallets(entries, genesis_digest=genesis_digest, now=now)
+    if not wallets:
+        raise BadInputError("journal", "no wallet is in force, so there is nothing to watch")
+    chains = {wallet.chain for wallet in wallets}
+    if len(chains) > 1:
+        raise BadInputError("journal", "wallets of several chains need a watcher each")
+    holdings = fold_holdings(open_book(wallets), transactions)
+    state = fold_state(entries, holdings, genesis_digest=genesis_digest, now=now)
+    return Watch(
+        journal=journal,
+        network=network_of_caip2(chains.pop(), "wallet.chain"),
+        outputs=dict(holdings.outputs),
+        state=state,
+        judged={entry.entry_id: entry for entry in entries if entry.kind == WATCH_JUDGED},
+    )
+
+
+def judge_transaction(watch: Watch, raw: bytes, *, where: str, now: datetime) -> Judged | None:
+    """Return the verdict on a transaction's bytes, already durable; None if it is not about us.
+
+    The same verdict on the same transaction is recorded once, however often it is seen.
+    """
+    return judge_parsed(watch, parse_transaction(raw, where), now=now)
+
+
+def judge_parsed(watch: Watch, transaction: Transaction, *, now: datetime) -> Judged | None:
+    """Return the verdict on a parsed transaction, as `judge_transaction` does."""
+    movement = reconstruct(
+        transaction,
+        outputs=watch.outputs,
+        book=watch.state.book,
+        network=watch.network,
+        seen_at=now,
+    )
+    if movement is None:
+        return None
+    verdict = match(movement, watch.state)
+    entry_id = _derived_id(verdict)
+    entry = watch.judged.get(entry_id)
+    if entry is None:
+        entry = watch.journal.append(
+            Draft(
+                entry_id=entry_id,
+                at=now,
+                kind=WATCH_JUDGED,
+                actor="watch",
+                body=verdict_document(verdict),
+            )
+        )
+        watch.judged[entry_id] = entry
+    _follow(watch, movement, verdict)
+    return Judged(movement=movement, verdict=verdict, entry=entry)
+
+
+def verdict_document(verdict: Verdict) -> dict[str, Json]:
+    """Return a verdict as a document; an unknown fee is empty."""
+    return {
+        "txid": verdict.txid,
+        "verdict": verdict.kind.value,
+        "pass_id": verdict.pass_id,
+        "findings": [each.as_json() for each in verdict.findings],
+        "left_sat": str(verdict.left_sat),
+        "fee_sat": "" if verdict.fee_sat is None else str(verdict.fee_sat),
+        "wallet_ids": list(verdict.wallet_ids),
+    }
+
+
+def _derived_id(verdict: Verdict) -> str:
+    """Return the id under which this verdict is recorded: the same for the same verdict."""
+    digest = document_digest("watch-verdict", verdict_document(verdict))
+    return make_ulid(_EPOCH, bytes.fromhex(digest)[:10])
+
+
+def _follow(watch: Watch, movement: Movement, verdict: Verdict) -> None:
+    """Let the state know what was judged, so that the next movement is matched against it."""
+    transaction = movement.transaction
+    for vout, output in enumerate(transaction.outputs):
+        watch.outputs[OutPoint(txid=transaction.txid, vout=vout)] = output
+    used = [each.own for each in movement.outputs if each.own is not None]
+    watch.state = replace(watch.state, book=watch.state.book.extended(used))
+    if verdict.kind in {VerdictKind.MATCHED, VerdictKind.REPLACEMENT}:
+        passes = tuple(
+            replace(each, seen_txids=(*each.seen_txids, verdict.txid))
+            if each.pass_id == verdict.pass_id and verdict.txid not in each.seen_txids
+            else each
+            for each in watch.state.passes
+        )
+        watch.state = replace(watch.state, passes=passes, by_anchor=by_anchor(passes))

@@ -1,0 +1,189 @@
+"""What is to be thought of a movement: matched to a pass, or an alarm.
+
+1. No coin of ours is spent: a deposit, or dust that imitates an address in use.
+2. The watcher's view of the journal is stale, or what a coin of ours was worth cannot be proven:
+   undetermined. People are paged; nothing destructive follows from it.
+3. The anchor of an allowed pass is spent. Every difference from the pass is listed. None:
+   matched, or a replacement, or expired if the gate never let it through in time. Some: deviating.
+4. No allowed pass is touched. The payments of a used pass, again: reused. Anything else:
+   unmatched.
+
+A spent coin of ours is always judged, also when more comes back than leaves (payjoin).
+"""
+
+from collections import Counter
+from datetime import timedelta
+
+from sekisho.kernel.finding import Finding, finding
+from sekisho.kernel.instants import format_instant
+from sekisho.wallets.resemble import closest
+from sekisho.watch.differences import differences
+from sekisho.watch.records import (
+    MovedOutput,
+    Movement,
+    Verdict,
+    VerdictKind,
+    WatchedPass,
+    WatchState,
+)
+
+DUST_SAT = 10_000
+"""A payment to us below this is not a customer's deposit that anybody would miss."""
+
+
+def match(movement: Movement, state: WatchState) -> Verdict:
+    """Return the one verdict on a movement, with everything that speaks for it."""
+    if all(each.own is None for each in movement.inputs):
+        return _incoming(movement, state)
+    unsure = _view_findings(movement, state)
+    if unsure:
+        return _verdict(VerdictKind.UNDETERMINED, movement, "", unsure)
+    touched = [
+        each for spent in movement.inputs for each in state.by_anchor.get(spent.outpoint, ())
+    ]
+    allowed = [each for each in touched if each.allowed]
+    if allowed:
+        return _against(allowed, movement, state)
+    findings = [finding("watch.pass_not_allowed", each.pass_id) for each in touched]
+    return _untouched(movement, state, findings)
+
+
+def _incoming(movement: Movement, state: WatchState) -> Verdict:
+    """Return the verdict on a movement that spends nothing of ours."""
+    received_sat = sum(each.amount_sat for each in movement.outputs if each.own is not None)
+    if received_sat <= DUST_SAT:
+        for output in movement.outputs:
+            alike = closest(output.address, state.known_addresses) if output.own is None else None
+            if (
+                alike is not None
+                and alike.alarming
+                and output.address not in state.known_addresses
+            ):
+                found = finding(
+                    "watch.poisoning",
+                    output.address,
+                    resembles=alike.resembles,
+                    bits=f"{alike.bits:.1f}",
+                    received_sat=received_sat,
+                )
+                return _verdict(VerdictKind.POISONING, movement, "", [found])
+    return _verdict(VerdictKind.DEPOSIT, movement, "", [])
+
+
+def _view_findings(movement: Movement, state: WatchState) -> list[Finding]:
+    """Return why the watcher cannot judge: a stale view, or own coins of unproven worth."""
+    findings: list[Finding] = []
+    age = movement.seen_at - state.view_at
+    if age > timedelta(seconds=state.view_age_max_seconds):
+        findings.append(
+            finding(
+                "watch.view_stale",
+                movement.transaction.txid,
+                view_at=format_instant(state.view_at),
+                age_seconds=int(age.total_seconds()),
+            )
+        )
+    findings.extend(
+        finding("watch.previous_unknown", str(each.outpoint))
+        for each in movement.inputs
+        if each.own is not None and each.amount_sat is None
+    )
+    return findings
+
+
+def _against(allowed: list[WatchedPass], movement: Movement, state: WatchState) -> Verdict:
+    """Return the verdict on a movement that spends the anchor of at least one allowed pass."""
+    judged = [(each, differences(movement, each, state.book)) for each in allowed]
+    nearest, findings = min(judged, key=lambda pair: len(pair[1]))
+    if len(allowed) > 1:
+        others = ", ".join(each.pass_id for each in allowed)
+        findings = [*findings, finding("watch.several_passes", nearest.pass_id, passes=others)]
+    txid = movement.transaction.txid
+    earlier = [each for each in nearest.seen_txids if each != txid]
+    if earlier and not nearest.transfer.replacement.fee_bump:
+        findings = [
+            *findings,
+            finding("watch.replacement_not_allowed", nearest.pass_id, txid=earlier[-1]),
+        ]
+    if findings:
+        findings = [*findings, *_lookalikes(movement.outputs, nearest, state)]
+        return _verdict(VerdictKind.DEVIATING, movement, nearest.pass_id, findings)
+    if not any(at < nearest.expires_at for at in nearest.cleared_at):
+        if movement.seen_at >= nearest.expires_at:
+            at = format_instant(nearest.expires_at)
+            late = finding("watch.pass_expired", nearest.pass_id, expired_at=at)
+            return _verdict(VerdictKind.EXPIRED, movement, nearest.pass_id, [late])
+        findings = [finding("watch.not_cleared", nearest.pass_id)]
+    kind = VerdictKind.REPLACEMENT if earlier else VerdictKind.MATCHED
+    return _verdict(kind, movement, nearest.pass_id, findings)
+
+
+def _untouched(movement: Movement, state: WatchState, findings: list[Finding]) -> Verdict:
+    """Return the verdict on a movement that touches no allowed pass."""
+    left = Counter((each.script, int(each.amount_sat)) for each in movement.outputs)
+    for each in state.passes:
+        payments = Counter(
+            (payment.script, int(payment.amount_sat)) for payment in each.transfer.payments
+        )
+        used = bool(each.cleared_at or each.seen_txids)
+        if each.allowed and used and payments <= left:
+            again = finding("watch.pass_reused", each.pass_id)
+            return _verdict(VerdictKind.REUSED, movement, each.pass_id, [*findings, again])
+    findings = [
+        *findings,
+        *(
+            finding("watch.no_pass", each.address, amount_sat=each.amount_sat)
+            for each in movement.outputs
+            if each.own is None
+        ),
+    ]
+    if all(each.own is not None for each in movement.outputs):
+        findings.append(finding("watch.moved_within", movement.transaction.txid))
+    return _verdict(
+        VerdictKind.UNMATCHED,
+        movement,
+        "",
+        [*findings, *_lookalikes(movement.outputs, None, state)],
+    )
+
+
+def _lookalikes(
+    outputs: tuple[MovedOutput, ...], touched: WatchedPass | None, state: WatchState
+) -> list[Finding]:
+    """Return which of the paid addresses merely look like an address ever used or approved."""
+    approved = {each.script for each in touched.transfer.payments} if touched else set()
+    findings: list[Finding] = []
+    for output in outputs:
+        if output.own is not None or output.script in approved:
+            continue
+        if output.address in state.known_addresses:
+            continue
+        alike = closest(output.address, state.known_addresses)
+        if alike is not None and alike.alarming:
+            findings.append(
+                finding(
+                    "watch.lookalike",
+                    output.address,
+                    resembles=alike.resembles,
+                    prefix=alike.prefix_characters,
+                    suffix=alike.suffix_characters,
+                    bits=f"{alike.bits:.1f}",
+                )
+            )
+    return findings
+
+
+def _verdict(
+    kind: VerdictKind, movement: Movement, pass_id: str, findings: list[Finding]
+) -> Verdict:
+    spent = {each.own.wallet_id for each in movement.inputs if each.own is not None}
+    paid = {each.own.wallet_id for each in movement.outputs if each.own is not None}
+    return Verdict(
+        kind=kind,
+        txid=movement.transaction.txid,
+        pass_id=pass_id,
+        findings=tuple(findings),
+        left_sat=movement.left_sat,
+        fee_sat=movement.fee_sat,
+        wallet_ids=tuple(sorted(spent or paid)),
+    )

@@ -1,0 +1,137 @@
+"""The nouns of the watcher: a movement of coins, and what is to be thought of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from sekisho.chains.bitcoin.transaction import OutPoint, Transaction
+from sekisho.kernel.finding import Finding
+from sekisho.kernel.money import Sat
+from sekisho.passes.records import Transfer
+from sekisho.wallets.records import OwnScript
+from sekisho.wallets.registry import ScriptBook
+
+
+class VerdictKind(StrEnum):
+    """What the watcher says of a movement."""
+
+    MATCHED = "matched"
+    REPLACEMENT = "replacement"
+    """The same pass under a new txid, as the pass allows."""
+    DEVIATING = "deviating"
+    """Spends a live pass's anchor and does something else."""
+    UNMATCHED = "unmatched"
+    """Our coins leave and no pass is touched."""
+    REUSED = "reused"
+    """Does again what a used pass allowed once."""
+    EXPIRED = "expired"
+    """Does what a pass allowed, but the pass was over before the gate saw it."""
+    UNDETERMINED = "undetermined"
+    """Our own view is stale or incomplete: page people, do nothing destructive."""
+    DEPOSIT = "deposit"
+    POISONING = "poisoning"
+    """Dust from an address made to look like one in use."""
+
+
+ALARMS = frozenset(
+    {
+        VerdictKind.DEVIATING,
+        VerdictKind.UNMATCHED,
+        VerdictKind.REUSED,
+        VerdictKind.EXPIRED,
+    }
+)
+"""The verdicts that open an incident."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MovedInput:
+    """An input, and what it spends where that is proven by the previous transaction."""
+
+    outpoint: OutPoint
+    sequence: int
+    amount_sat: Sat | None
+    script: bytes | None
+    own: OwnScript | None
+    """Ours by the proven script, or by the script that the input itself reveals."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MovedOutput:
+    """An output, and whose it is."""
+
+    address: str
+    """The address, or `script <hex>` where there is none."""
+    script: bytes
+    amount_sat: Sat
+    own: OwnScript | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Movement:
+    """A transaction that touches a wallet of ours, reconstructed."""
+
+    transaction: Transaction
+    inputs: tuple[MovedInput, ...]
+    outputs: tuple[MovedOutput, ...]
+    seen_at: datetime
+
+    @property
+    def fee_sat(self) -> Sat | None:
+        """Return what miners get, or None while an input's amount is unproven."""
+        spent = [each.amount_sat for each in self.inputs]
+        if any(amount is None for amount in spent):
+            return None
+        left = sum(each.amount_sat for each in self.outputs)
+        return Sat(sum(amount for amount in spent if amount is not None) - left)
+
+    @property
+    def left_sat(self) -> Sat:
+        """Return what is paid to scripts that are not ours, the fee apart."""
+        return Sat(sum(each.amount_sat for each in self.outputs if each.own is None))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WatchedPass:
+    """A transfer pass as the watcher's own verification sees it."""
+
+    digest: str
+    pass_id: str
+    transfer: Transfer
+    expires_at: datetime
+    allowed: bool
+    """The watcher verified a quorum for it; nobody of the roster spoke against it."""
+    cleared_at: tuple[datetime, ...]
+    """When the gate recorded clearing a transaction under it: expiry is judged by these."""
+    seen_txids: tuple[str, ...]
+    """Transactions already judged to do what the pass allows."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WatchState:
+    """Everything that a verdict depends on beside the movement itself."""
+
+    book: ScriptBook
+    passes: tuple[WatchedPass, ...]
+    known_addresses: frozenset[str]
+    """Every address ever approved or paid: what a look-alike would imitate."""
+    view_at: datetime
+    """How far the watcher has read the journal."""
+    view_age_max_seconds: int
+    by_anchor: Mapping[OutPoint, tuple[WatchedPass, ...]] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What the watcher says of one movement, with every difference."""
+
+    kind: VerdictKind
+    txid: str
+    pass_id: str
+    """The pass that the movement touches; empty where there is none."""
+    findings: tuple[Finding, ...]
+    left_sat: Sat
+    fee_sat: Sat | None
+    wallet_ids: tuple[str, ...]
+    """The wallets whose coins were spent, or were paid where none was."""

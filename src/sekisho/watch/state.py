@@ -1,0 +1,116 @@
+"""What a verdict depends on, folded from the journal and from the transactions seen."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from datetime import datetime
+
+from sekisho.chains.bitcoin.addresses import address_of
+from sekisho.chains.bitcoin.networks import network_of_caip2
+from sekisho.chains.bitcoin.transaction import OutPoint
+from sekisho.journal.records import Entry
+from sekisho.kernel.errors import BadInputError
+from sekisho.kernel.fields import Fields
+from sekisho.passes.evidence import gather_evidence
+from sekisho.passes.records import Transfer
+from sekisho.wallets.coins import Holdings
+from sekisho.wallets.records import Wallet
+from sekisho.watch.credence import weigh
+from sekisho.watch.records import VerdictKind, WatchedPass, WatchState
+
+WATCH_JUDGED = "watch.judged"
+VIEW_AGE_MAX_SECONDS = 60
+
+
+def watched_wallets(
+    entries: Iterable[Entry], *, genesis_digest: str, now: datetime
+) -> tuple[Wallet, ...]:
+    """Return the wallets that the watcher itself believes to be in force, by id."""
+    credence = weigh(gather_evidence(entries), genesis_digest=genesis_digest, now=now)
+    return tuple(credence.wallets[wallet_id] for wallet_id in sorted(credence.wallets))
+
+
+def fold_state(
+    entries: Iterable[Entry],
+    holdings: Holdings,
+    *,
+    genesis_digest: str,
+    now: datetime,
+) -> WatchState:
+    """Return the state that movements are matched against, as of `now`."""
+    entries = tuple(entries)
+    credence = weigh(gather_evidence(entries), genesis_digest=genesis_digest, now=now)
+    cleared, seen, alarmed = _gate_and_watch(entries)
+    passes: list[WatchedPass] = []
+    for digest, asked in {**credence.believed, **credence.doubted}.items():
+        if isinstance(asked.action, Transfer):
+            passes.append(
+                WatchedPass(
+                    digest=digest,
+                    pass_id=asked.pass_id,
+                    transfer=asked.action,
+                    expires_at=asked.expires_at,
+                    allowed=digest in credence.believed,
+                    cleared_at=tuple(cleared[digest]),
+                    seen_txids=tuple(seen[asked.pass_id]),
+                )
+            )
+    return WatchState(
+        book=holdings.book,
+        passes=tuple(passes),
+        known_addresses=_known_addresses(passes, holdings, alarmed),
+        view_at=now,
+        view_age_max_seconds=VIEW_AGE_MAX_SECONDS,
+        by_anchor=by_anchor(passes),
+    )
+
+
+def by_anchor(passes: Iterable[WatchedPass]) -> dict[OutPoint, tuple[WatchedPass, ...]]:
+    """Return the passes under the outpoint that anchors them."""
+    anchored: dict[OutPoint, list[WatchedPass]] = defaultdict(list)
+    for each in passes:
+        anchored[each.transfer.anchor].append(each)
+    return {anchor: tuple(those) for anchor, those in anchored.items()}
+
+
+def _gate_and_watch(
+    entries: Iterable[Entry],
+) -> tuple[dict[str, list[datetime]], dict[str, list[str]], set[str]]:
+    """Return when the gate cleared each pass, which txids kept to each, and which were alarms."""
+    cleared: dict[str, list[datetime]] = defaultdict(list)
+    seen: dict[str, list[str]] = defaultdict(list)
+    alarmed: set[str] = set()
+    for entry in entries:
+        try:
+            fields = Fields(entry.body, f"journal entry {entry.seq}")
+            if entry.kind == "gate.cleared":
+                cleared[fields.hex("pass_digest", size=32).hex()].append(entry.at)
+            elif entry.kind == WATCH_JUDGED:
+                kind = fields.text("verdict")
+                if kind in {VerdictKind.MATCHED, VerdictKind.REPLACEMENT}:
+                    seen[fields.text("pass_id")].append(fields.text("txid"))
+                elif kind != VerdictKind.DEPOSIT:
+                    alarmed.add(fields.text("txid"))
+        except BadInputError:
+            continue  # neither fact gives power; without it the verdict is only more severe
+    return cleared, seen, alarmed
+
+
+def _known_addresses(
+    passes: Iterable[WatchedPass], holdings: Holdings, alarmed: set[str]
+) -> frozenset[str]:
+    """Return every address that was ever approved, or paid by our wallets without an alarm."""
+    known = {
+        payment.address
+        for each in passes
+        if each.allowed
+        for payment in each.transfer.payments
+        if payment.address
+    }
+    wallets = list(holdings.book.wallets.values())
+    if wallets:
+        network = network_of_caip2(wallets[0].chain, "wallet.chain")
+        for txid, scripts in holdings.paid_by.items():
+            if txid not in alarmed:
+                addresses = (address_of(script, network) for script in scripts)
+                known.update(address for address in addresses if address is not None)
+    return frozenset(known)
