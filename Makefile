@@ -49,6 +49,10 @@ $(SETUP_DEV): $(SETUP) requirements-dev.txt
 bench: $(SETUP_DEV) .venv-peers/.ready
 	$(BIN)/python -m bench $(if $(ONLY),--only $(ONLY))
 
+# Longer than the second a parser that the tests take: make fuzz SECONDS=600 TARGET=kernel.fields
+fuzz: $(SETUP_DEV)
+	PYTHONPATH=tests:src $(BIN)/python -m fuzz --seconds $(or $(SECONDS),60) $(if $(TARGET),--target $(TARGET))
+
 lock: $(SETUP_DEV)
 	for name in requirements-build requirements requirements-dev requirements-peers; do \
 	  $(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-header --allow-unsafe \
