@@ -32,7 +32,7 @@ from sekisho.wallets.records import ChangeRule, Wallet
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trust:
-    """What a pinned genesis digest leads to. Only `establish_trust` makes one."""
+    """What a genesis digest leads to. To rely on one, get it from `establish_trust`."""
 
     genesis_digest: str
     roster: Roster
@@ -62,20 +62,13 @@ def establish_trust(
     evidence: Evidence, *, genesis_digest: str, now: datetime
 ) -> tuple[Trust | None, tuple[Finding, ...]]:
     """Return what the pinned genesis leads to, or None and every reason why it leads nowhere."""
-    document = evidence.rosters.get(genesis_digest)
-    if document is None:
+    if genesis_digest not in evidence.rosters:
         return None, (finding("passes.genesis_missing", genesis_digest),)
     try:
-        roster = read_roster(document, "genesis roster")
+        trust = genesis_candidate(evidence, genesis_digest)
     except BadInputError as error:
         return None, (finding("passes.roster_unreadable", error.where, reason=error.reason),)
-    trust = Trust(
-        genesis_digest=genesis_digest,
-        roster=roster,
-        ballots=verify_ballots(evidence.approvals, roster, genesis_digest),
-        passes=_readable(evidence),
-        wallets=evidence.wallets,
-    )
+    roster = trust.roster
     findings: list[Finding] = []
     if roster.version != 1:
         findings.append(finding("passes.genesis_not_first", genesis_digest))
@@ -87,6 +80,25 @@ def establish_trust(
         findings.append(finding("passes.genesis_not_adopted", genesis_digest))
         findings.extend(reasons)
     return (None, tuple(findings)) if findings else (trust, ())
+
+
+def genesis_candidate(evidence: Evidence, genesis_digest: str) -> Trust:
+    """Return what a roster would lead to if it were pinned and adopted: to show, never to rely on.
+
+    Before the genesis is adopted, this is how its own adoption is followed. Raises `BadInputError`
+    if the evidence holds no such roster or it cannot be read.
+    """
+    document = evidence.rosters.get(genesis_digest)
+    if document is None:
+        raise BadInputError(f"roster {genesis_digest[:16]}", "is not in the journal")
+    roster = read_roster(document, "genesis roster")
+    return Trust(
+        genesis_digest=genesis_digest,
+        roster=roster,
+        ballots=verify_ballots(evidence.approvals, roster, genesis_digest),
+        passes=_readable(evidence),
+        wallets=evidence.wallets,
+    )
 
 
 def wallet_in_force(trust: Trust, wallet_id: str) -> tuple[Wallet | None, tuple[Finding, ...]]:
