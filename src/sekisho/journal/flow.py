@@ -73,6 +73,7 @@ def begin_log(*, journal: Path, key: Path, vkey: Path, last_signed: Path, origin
     _write_new(key, secret)
     _write_new(vkey, f"{signer.verifier}\n".encode())
     create_journal(journal).close()
+    last_signed.parent.mkdir(exist_ok=True)
     _write_new(last_signed, sign_checkpoint(size=0, root=EMPTY_ROOT, signer=signer))
 
 
