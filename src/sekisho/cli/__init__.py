@@ -1,5 +1,86 @@
-"""The command line."""
+"""The command line: nouns and verbs, `--json` everywhere, and four exit codes.
+
+0 fine; 1 our fault or the world's; 2 usage or bad input; 3 the answer is no.
+"""
+
+import sys
+import traceback
+
+import click
+import typer
+
+from sekisho.cli import drill, gate, init, journal, passes, roster, scan, wallets
+from sekisho.cli.output import (
+    EXIT_BAD_INPUT,
+    EXIT_NO,
+    EXIT_OUR_FAULT,
+    findings_json,
+    notes,
+    put_findings,
+    put_json,
+    say,
+)
+from sekisho.kernel.errors import BadInputError, WorldError
+from sekisho.kernel.finding import Refused
+
+app = typer.Typer(
+    name="sekisho",
+    help="The checkpoint that every coin leaving an exchange must pass.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command("drill")(drill.run)
+app.command("init")(init.run)
+app.add_typer(roster.app, name="roster")
+app.add_typer(wallets.app, name="wallets")
+app.add_typer(passes.app, name="pass")
+app.add_typer(gate.app, name="gate")
+app.command("scan")(scan.run)
+app.add_typer(journal.app, name="journal")
 
 
 def main() -> None:
-    """Run the command line."""
+    """Run the command line and exit with the code that tells what happened."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command and return its exit code. Every failure is one clear sentence."""
+    as_json = "--json" in arguments
+    try:
+        code = typer.main.get_command(app).main(
+            args=arguments, prog_name="sekisho", standalone_mode=False
+        )
+    except Refused as refused:
+        if as_json:
+            put_json({"answer": "no", "findings": findings_json(refused.findings)})
+        else:
+            say("Refused.")
+            put_findings(refused.findings)
+        return EXIT_NO
+    except BadInputError as error:
+        return _failed(str(error), where=error.where, as_json=as_json, code=EXIT_BAD_INPUT)
+    except WorldError as error:
+        return _failed(str(error), where="", as_json=as_json, code=EXIT_OUR_FAULT)
+    except click.exceptions.Abort:
+        return _failed("stopped", where="", as_json=as_json, code=EXIT_OUR_FAULT)
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except Exception:  # noqa: BLE001 - the last line of defence: never a half-said answer
+        traceback.print_exc()
+        return _failed(
+            "this is a fault of Sekisho's; nothing was allowed",
+            where="",
+            as_json=as_json,
+            code=EXIT_OUR_FAULT,
+        )
+    return code if isinstance(code, int) else 0
+
+
+def _failed(message: str, *, where: str, as_json: bool, code: int) -> int:
+    if as_json:
+        put_json({"error": message, "where": where})
+    notes().print(f"sekisho: {message}", markup=False)
+    return code

@@ -29,9 +29,10 @@ def clear(
 ) -> Cleared:
     """Return the only thing that a signer accepts, or raise `Refused`.
 
-    `used` is the gate's own memory of what it cleared before. Raises `BadInputError` if there is
-    no such pass at all.
+    `used` is the gate's own memory of what it cleared before.
     """
+    if pass_digest not in trust.passes:
+        raise Refused([finding("gate.no_pass", pass_digest[:16] or "no pass named")])
     standing = standing_of(trust, pass_digest)
     findings: list[Finding] = [*standing.findings, *time_findings(standing.asked, now=now)]
     transfer = standing.asked.action

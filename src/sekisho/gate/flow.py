@@ -27,8 +27,7 @@ def check_psbt(
 ) -> Cleared:
     """Return `Cleared` if the pass allows the PSBT, or raise `Refused` with every reason.
 
-    `genesis_digest` is pinned in the gate's own configuration. Raises `BadInputError` if the
-    journal holds no such pass.
+    `genesis_digest` is pinned in the gate's own configuration.
     """
     # Gather.
     entries = tuple(journal.entries())

@@ -151,6 +151,6 @@ def judge_fee(
 
 
 def rate_text(millisat: int, vbytes: int) -> str:
-    """Return a feerate as people write it, "7,704.2 sat/vB", rounded down to a tenth."""
-    tenths = millisat // (100 * vbytes)
+    """Return a feerate as people write it, "7,704.2 sat/vB", rounded to the nearest tenth."""
+    tenths = (millisat + 50 * vbytes) // (100 * vbytes)
     return f"{tenths // 10:,}.{tenths % 10} sat/vB"

@@ -15,7 +15,9 @@ from sekisho.kernel.money import Sat
 
 _SEQUENCE_FINAL = 0xFFFF_FFFF
 _TAP_KEY_SIG = b"\x13"
+_MUSIG2_PARTIAL_SIG = b"\x1c"
 _TX_MODIFIABLE = b"\x06"
+_REQUIRED_TIME, _REQUIRED_HEIGHT = b"\x11", b"\x12"
 
 
 def read_with_embit(data: bytes, where: str) -> ReadPSBT:
@@ -29,7 +31,7 @@ def read_with_embit(data: bytes, where: str) -> ReadPSBT:
                 TxOut(amount_sat=Sat(each.value), script=bytes(each.script_pubkey.data))
                 for each in psbt.outputs
             ),
-            locktime=psbt.locktime or 0,
+            locktime=_locktime(psbt),
         )
         modifiable = psbt.unknown.get(_TX_MODIFIABLE, b"\x00")
         return ReadPSBT(
@@ -40,6 +42,28 @@ def read_with_embit(data: bytes, where: str) -> ReadPSBT:
         )
     except Exception as error:  # embit raises many kinds; whatever it is, it is not a reading
         raise BadInputError(where, f"a second reader cannot read it: {error}") from error
+
+
+def _locktime(psbt: Any) -> int:  # noqa: ANN401 - embit publishes no types
+    """Determine the locktime from what the inputs require (BIP-370), which embit leaves to us.
+
+    A height if every input that requires anything can do with one, else a time; the largest.
+    """
+    required = [
+        {
+            kind: int.from_bytes(scope.unknown[kind], "little")
+            for kind in (_REQUIRED_TIME, _REQUIRED_HEIGHT)
+            if kind in scope.unknown
+        }
+        for scope in psbt.inputs
+    ]
+    asking = [each for each in required if each]
+    if not asking:
+        return psbt.locktime or 0
+    for kind in (_REQUIRED_HEIGHT, _REQUIRED_TIME):
+        if all(kind in each for each in asking):
+            return max(each[kind] for each in asking)
+    raise BadInputError("locktime", "no locktime satisfies every input")
 
 
 def _tx_in(scope: Any) -> TxIn:  # noqa: ANN401 - embit publishes no types
@@ -59,6 +83,7 @@ def _read_input(scope: Any) -> ReadInput:  # noqa: ANN401 - embit publishes no t
         or scope.final_scriptsig
         or scope.final_scriptwitness
         or _TAP_KEY_SIG in scope.unknown
+        or any(key.startswith(_MUSIG2_PARTIAL_SIG) for key in scope.unknown)
     )
     return ReadInput(
         previous=None if previous is None else previous.serialize(),

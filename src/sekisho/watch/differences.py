@@ -109,15 +109,17 @@ def _fee(movement: Movement, transfer: Transfer) -> list[Finding]:
             finding(
                 "watch.feerate_too_high",
                 movement.transaction.txid,
-                feerate=_sat_per_vb(fee_sat * 1000 // vsize),
-                feerate_max=_sat_per_vb(ceiling),
+                feerate=_sat_per_vb(fee_sat, vsize),
+                feerate_max=_sat_per_vb(ceiling, 1000),
             )
         )
     return findings
 
 
-def _sat_per_vb(sat_per_kvb: int) -> str:
-    return f"{sat_per_kvb // 1000:,}.{sat_per_kvb % 1000 // 100} sat/vB"
+def _sat_per_vb(fee_sat: int, vsize: int) -> str:
+    """Return a feerate as people write it, rounded to the nearest tenth."""
+    tenths = (20 * fee_sat + vsize) // (2 * vsize)
+    return f"{tenths // 10:,}.{tenths % 10} sat/vB"
 
 
 def _fields(movement: Movement, transfer: Transfer) -> list[Finding]:

@@ -1,0 +1,49 @@
+"""The options that several commands share."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from sekisho.edges.keys import key_is_encrypted, load_key
+from sekisho.kernel.errors import BadInputError
+
+WorkspaceOption = Annotated[
+    Path, typer.Option("--workspace", "-w", help="The workspace folder.", show_default=True)
+]
+JsonOption = Annotated[
+    bool, typer.Option("--json", help="Write one JSON document to standard output.")
+]
+KeyOption = Annotated[
+    Path, typer.Option("--key", help="Your key file (made by `sekisho roster key`).")
+]
+TerminalOption = Annotated[
+    str, typer.Option("--terminal", help="The terminal you sit at, as the roster names it.")
+]
+PassphraseFileOption = Annotated[
+    Path | None,
+    typer.Option("--passphrase-file", help="Read the key's passphrase from this file."),
+]
+
+
+def read_file(path: Path, *, limit_bytes: int) -> bytes:
+    """Return a file's bytes; raises `BadInputError` naming it if it cannot be read or is huge."""
+    try:
+        with path.open("rb") as file:
+            data = file.read(limit_bytes + 1)
+    except OSError as error:
+        raise BadInputError(str(path), f"cannot be read: {error.strerror}") from error
+    if len(data) > limit_bytes:
+        raise BadInputError(str(path), f"is larger than {limit_bytes} bytes")
+    return data
+
+
+def unlock(key: Path, passphrase_file: Path | None) -> Ed25519PrivateKey:
+    """Return an approver's key, asking for its passphrase where it has one."""
+    passphrase: str | None = None
+    if passphrase_file is not None:
+        passphrase = read_file(passphrase_file, limit_bytes=4096).decode().rstrip("\n")
+    elif key_is_encrypted(key):
+        passphrase = typer.prompt(f"Passphrase of {key.name}", hide_input=True, err=True)
+    return load_key(key, passphrase)

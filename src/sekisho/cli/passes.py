@@ -1,0 +1,335 @@
+"""`sekisho pass`: ask, approve, reject, void, show."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from sekisho.app import Installation, current_time, installation, new_id
+from sekisho.chains.bitcoin.addresses import script_of
+from sekisho.chains.bitcoin.networks import Network
+from sekisho.chains.bitcoin.transaction import OutPoint, parse_outpoint
+from sekisho.cli.options import (
+    JsonOption,
+    KeyOption,
+    PassphraseFileOption,
+    TerminalOption,
+    WorkspaceOption,
+    unlock,
+)
+from sekisho.cli.output import put_json, say, terminal
+from sekisho.cli.people import owner_of, trust_of
+from sekisho.cli.standing import put_standing, standing_json
+from sekisho.edges.keys import public_key, take_sequence
+from sekisho.kernel.errors import BadInputError
+from sekisho.kernel.finding import Refused
+from sekisho.kernel.money import parse_btc
+from sekisho.kernel.words import digest_words
+from sekisho.passes.evidence import gather_evidence
+from sekisho.passes.flow import ask as ask_for
+from sekisho.passes.flow import find_pass, standing_in, state
+from sekisho.passes.life import AnchorFate, PassState, clearances, issued_digests, state_of_pass
+from sekisho.passes.records import (
+    AnyInputs,
+    ChangeAllowance,
+    Decision,
+    FeeRule,
+    ListedInputs,
+    Pass,
+    Payment,
+    Replacement,
+    TransactionRule,
+    Transfer,
+)
+from sekisho.passes.verify import (
+    Standing,
+    wallet_in_force,
+    wallets_in_force,
+)
+from sekisho.wallets.coins import Holdings
+from sekisho.wallets.documents import wallet_digest
+from sekisho.wallets.flow import holdings_of
+from sekisho.wallets.records import ChangeRule, Wallet
+
+app = typer.Typer(help="Passes: leave to let coins out.", no_args_is_help=True)
+PassArgument = Annotated[str, typer.Argument(help="The pass's id, or the start of its digest.")]
+ReasonOption = Annotated[str, typer.Option("--reason", help="Why, in your own words.")]
+_SEQUENCE_FINAL = 0xFFFF_FFFF
+
+
+@app.command("ask")
+def ask(
+    wallet: Annotated[str, typer.Option(help="The wallet that pays.")],
+    pay: Annotated[list[str], typer.Option(help="ADDRESS=BTC, once for each payment.")],
+    fee_max: Annotated[str, typer.Option(help="The highest fee, in BTC.")],
+    feerate_max: Annotated[int, typer.Option(help="The highest feerate, in sat/vB.")],
+    purpose: Annotated[str, typer.Option(help="What the payment is for.")],
+    key: KeyOption,
+    terminal_id: TerminalOption,
+    coin: Annotated[
+        list[str] | None,
+        typer.Option(help="TXID:VOUT that may be spent, once for each; else any of the wallet."),
+    ] = None,
+    anchor: Annotated[
+        str, typer.Option(help="The coin that must be spent; else the first of --coin.")
+    ] = "",
+    hours: Annotated[int, typer.Option(min=1, help="How long the pass is valid.")] = 24,
+    workspace: WorkspaceOption = Path(),
+    passphrase_file: PassphraseFileOption = None,
+    *,
+    fee_bump: Annotated[
+        bool, typer.Option("--fee-bump", help="Allow a replacement with a higher fee.")
+    ] = False,
+    json: JsonOption = False,
+) -> None:
+    """Ask for leave to pay exactly this. Other people, of every department, then approve it."""
+    private = unlock(key, passphrase_file)
+    now = current_time()
+    with installation(workspace) as here:
+        trust = trust_of(here)
+        holdings = holdings_of(here.chain, wallets_in_force(trust))
+        found, reasons = wallet_in_force(trust, wallet)
+        if found is None:
+            raise Refused(reasons)
+        public = public_key(private)
+        network = here.workspace.network
+        outpoints = tuple(parse_outpoint(each, f"--coin {each}") for each in coin or ())
+        asked = Pass(
+            pass_id=new_id(now),
+            requester=owner_of(trust.roster, public, str(key)),
+            terminal_id=terminal_id,
+            purpose=purpose,
+            not_before_at=now,
+            expires_at=now + timedelta(hours=hours),
+            genesis_digest=trust.genesis_digest,
+            roster_digest=trust.genesis_digest,
+            policy_digest="",
+            action=Transfer(
+                chain=found.chain,
+                wallet_id=wallet,
+                wallet_digest=wallet_digest(found),
+                payments=tuple(_payment(each, network) for each in pay),
+                anchor=_anchor(anchor, outpoints, found, holdings),
+                inputs=ListedInputs(outpoints=outpoints)
+                if outpoints
+                else AnyInputs(inputs_max=1000),
+                change=_change(found),
+                transaction=TransactionRule(
+                    versions=(1, 2),
+                    locktime_min=0,
+                    locktime_max=_SEQUENCE_FINAL,
+                    sequence_min=0,
+                    sequence_max=_SEQUENCE_FINAL,
+                ),
+                fee=FeeRule(
+                    fee_max_sat=parse_btc(fee_max, "--fee-max"),
+                    feerate_max_sat_per_kvb=feerate_max * 1000,
+                ),
+                replacement=Replacement(fee_bump=fee_bump, replaces=""),
+            ),
+        )
+        standing = ask_for(
+            here.journal,
+            asked,
+            key=private,
+            public_key=public,
+            take_sequence=lambda at_least: take_sequence(key, at_least=at_least),
+            now=now,
+        )
+    put_standing(standing, as_json=json, state=PassState.ASKED.value)
+
+
+@app.command("approve")
+def approve(
+    name: PassArgument,
+    key: KeyOption,
+    terminal_id: TerminalOption,
+    words: Annotated[
+        str, typer.Option(help="The twelve words, after you compared them by voice.")
+    ] = "",
+    workspace: WorkspaceOption = Path(),
+    passphrase_file: PassphraseFileOption = None,
+    *,
+    json: JsonOption = False,
+) -> None:
+    """Sign your approval of exactly these bytes."""
+    _state(
+        Decision.APPROVE,
+        name,
+        key,
+        terminal_id,
+        workspace,
+        passphrase_file,
+        words=words,
+        reason="",
+        as_json=json,
+    )
+
+
+@app.command("reject")
+def reject(
+    name: PassArgument,
+    key: KeyOption,
+    terminal_id: TerminalOption,
+    reason: ReasonOption,
+    workspace: WorkspaceOption = Path(),
+    passphrase_file: PassphraseFileOption = None,
+    *,
+    json: JsonOption = False,
+) -> None:
+    """Sign your rejection. One is enough to stop a pass."""
+    _state(
+        Decision.REJECT,
+        name,
+        key,
+        terminal_id,
+        workspace,
+        passphrase_file,
+        words="",
+        reason=reason,
+        as_json=json,
+    )
+
+
+@app.command("void")
+def void(
+    name: PassArgument,
+    key: KeyOption,
+    terminal_id: TerminalOption,
+    reason: ReasonOption,
+    workspace: WorkspaceOption = Path(),
+    passphrase_file: PassphraseFileOption = None,
+    *,
+    json: JsonOption = False,
+) -> None:
+    """Take a pass back before anything was signed under it."""
+    _state(
+        Decision.VOID,
+        name,
+        key,
+        terminal_id,
+        workspace,
+        passphrase_file,
+        words="",
+        reason=reason,
+        as_json=json,
+    )
+
+
+@app.command("show")
+def show(
+    name: PassArgument, workspace: WorkspaceOption = Path(), *, json: JsonOption = False
+) -> None:
+    """Show what a pass allows, who said what of it, and what is missing."""
+    with installation(workspace) as here:
+        standing = standing_in(here.journal, find_pass(here.journal, name))
+        where = _life(here, standing)
+    put_standing(standing, as_json=json, state=where.value)
+
+
+@app.command("list")
+def list_passes(workspace: WorkspaceOption = Path(), *, json: JsonOption = False) -> None:
+    """List every pass with where it is in its life."""
+    with installation(workspace) as here:
+        digests = list(gather_evidence(here.journal.entries()).passes)
+        standings = [standing_in(here.journal, digest) for digest in digests]
+        states = [_life(here, standing).value for standing in standings]
+    pairs = list(zip(standings, states, strict=True))
+    if json:
+        put_json({"passes": [standing_json(each, state=where) for each, where in pairs]})
+        return
+    table = Table("pass", "state", "asked by", "purpose")
+    for standing, where in pairs:
+        asked = standing.asked
+        table.add_row(asked.pass_id, where, asked.requester, asked.purpose)
+    terminal().print(table)
+
+
+def _state(
+    decision: Decision,
+    name: str,
+    key: Path,
+    terminal_id: str,
+    workspace: Path,
+    passphrase_file: Path | None,
+    *,
+    words: str,
+    reason: str,
+    as_json: bool,
+) -> None:
+    private = unlock(key, passphrase_file)
+    with installation(workspace) as here:
+        digest = find_pass(here.journal, name)
+        if words and not _same_words(words, digest):
+            raise BadInputError("--words", "are not the words of this pass: do not approve it")
+        standing = state(
+            here.journal,
+            digest,
+            decision,
+            key=private,
+            public_key=public_key(private),
+            terminal_id=terminal_id,
+            take_sequence=lambda at_least: take_sequence(key, at_least=at_least),
+            now=current_time(),
+            words=words,
+            reason=reason,
+        )
+        where = _life(here, standing)
+    if not as_json:
+        say(f"Signed: {decision.value}.")
+    put_standing(standing, as_json=as_json, state=where.value)
+
+
+def _same_words(words: str, digest: str) -> bool:
+    given = tuple(words.split())
+    raw = bytes.fromhex(digest)
+    return given in {digest_words(raw, "en"), digest_words(raw, "ja")}
+
+
+def _life(here: Installation, standing: Standing) -> PassState:
+    """Return the state of a pass, as far as the journal and the transactions seen tell."""
+    entries = tuple(here.journal.entries())
+    spent = {
+        each.outpoint for transaction in here.chain.transactions() for each in transaction.inputs
+    }
+    action = standing.asked.action
+    gone = isinstance(action, Transfer) and action.anchor in spent
+    return state_of_pass(
+        standing,
+        issued=standing.digest in issued_digests(entries),
+        cleared=[each for each in clearances(entries) if each.pass_digest == standing.digest],
+        anchor=AnchorFate.SPENT_OTHERWISE if gone else AnchorFate.UNSPENT,
+        now=current_time(),
+    )
+
+
+def _payment(text: str, network: Network) -> Payment:
+    address, separator, amount = text.rpartition("=")
+    if not separator:
+        raise BadInputError(f"--pay {text[:100]!r}", "is not ADDRESS=BTC")
+    return Payment(
+        address=address,
+        script=script_of(address, network, f"--pay {text[:100]}"),
+        amount_sat=parse_btc(amount, f"--pay {text[:100]}"),
+    )
+
+
+def _anchor(
+    text: str, outpoints: tuple[OutPoint, ...], wallet: Wallet, holdings: Holdings
+) -> OutPoint:
+    """Return the coin that ties the pass to the chain: named, the first listed, or the largest."""
+    if text:
+        return parse_outpoint(text, "--anchor")
+    if outpoints:
+        return outpoints[0]
+    coins = holdings.unspent(wallet.wallet_id)
+    if not coins:
+        raise BadInputError("--anchor", f"{wallet.wallet_id} has no coin that we have seen")
+    return max(coins, key=lambda each: each.amount_sat).outpoint
+
+
+def _change(wallet: Wallet) -> ChangeAllowance:
+    none = wallet.change_rule is ChangeRule.NONE
+    return ChangeAllowance(rule=wallet.change_rule, outputs_max=0 if none else 1)

@@ -1,0 +1,234 @@
+"""`sekisho roster`: people, departments, keys, and the genesis that everything rests on."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sekisho.app import current_time, installation, new_id
+from sekisho.cli.options import (
+    JsonOption,
+    KeyOption,
+    PassphraseFileOption,
+    TerminalOption,
+    WorkspaceOption,
+    read_file,
+    unlock,
+)
+from sekisho.cli.output import put_json, say
+from sekisho.cli.people import owner_of, trust_of
+from sekisho.cli.standing import put_standing
+from sekisho.edges.keys import make_key, public_key, take_sequence, write_new
+from sekisho.edges.workspace import pin_genesis
+from sekisho.kernel.canonical import canonical_bytes, parse_json
+from sekisho.kernel.errors import BadInputError
+from sekisho.kernel.finding import Refused
+from sekisho.kernel.words import digest_words
+from sekisho.passes.evidence import gather_evidence
+from sekisho.passes.flow import ask, file_roster
+from sekisho.passes.records import (
+    Admin,
+    Credential,
+    Pass,
+    Person,
+    Quorum,
+    Roster,
+    SubjectType,
+    Terminal,
+)
+from sekisho.passes.roster import read_roster, roster_bytes, roster_digest
+from sekisho.passes.verify import establish_trust
+
+app = typer.Typer(help="People, departments, keys and quorums.", no_args_is_help=True)
+_ROSTER_MAX_BYTES = 1_000_000
+_PUBLIC_KEY_MAX_BYTES = 200
+
+
+@app.command("key")
+def key(
+    path: Annotated[Path, typer.Argument(help="The key file to make.")],
+    passphrase_file: PassphraseFileOption = None,
+    *,
+    no_passphrase: Annotated[
+        bool, typer.Option("--no-passphrase", help="Leave the key unprotected (trials only).")
+    ] = False,
+    json: JsonOption = False,
+) -> None:
+    """Make your signing key. The public part, beside it in PATH.pub, goes into the roster."""
+    passphrase: str | None = None
+    if passphrase_file is not None:
+        passphrase = read_file(passphrase_file, limit_bytes=4096).decode().rstrip("\n")
+    elif not no_passphrase:
+        passphrase = typer.prompt(
+            "Passphrase", hide_input=True, confirmation_prompt=True, err=True
+        )
+    public = make_key(path, passphrase).hex()
+    public_path = path.with_name(f"{path.name}.pub")
+    write_new(public_path, f"{public}\n".encode(), mode=0o644)
+    if json:
+        put_json({"key": str(path), "public_key": public, "public_key_file": str(public_path)})
+    else:
+        say(f"Made {path}. Its public key, also in {public_path}: {public}")
+
+
+@app.command("new")
+def new(
+    out: Annotated[Path, typer.Option("--out", help="The roster file to write.")],
+    exchange: Annotated[str, typer.Option(help="The exchange's name.")],
+    person: Annotated[
+        list[str], typer.Option(help="ID:DEPARTMENT:PUBLIC_KEY_FILE, once for each person.")
+    ],
+    terminal: Annotated[list[str], typer.Option(help="A terminal's id, once for each.")],
+    quorum: Annotated[
+        list[str], typer.Option(help="DEPARTMENT=COUNT, once for each department that must agree.")
+    ],
+    days: Annotated[int, typer.Option(help="How long the roster is valid.")] = 365,
+    *,
+    json: JsonOption = False,
+) -> None:
+    """Write a roster for people to read and compare. It has no power until its quorum signs it."""
+    now = current_time()
+    people = tuple(_person(each) for each in person)
+    needed = Quorum(at_least=tuple(sorted(_quorum(each) for each in quorum)))
+    roster = Roster(
+        version=1,
+        previous_digest="",
+        exchange=exchange,
+        created_at=now,
+        expires_at=now + timedelta(days=days),
+        departments=tuple(sorted({each.department for each in people})),
+        people=people,
+        terminals=tuple(Terminal(terminal_id=each, name=each) for each in terminal),
+        quorum_transfer=needed,
+        quorum_admin=needed,
+    )
+    document = roster_bytes(roster)
+    read_roster(document, "roster")
+    write_new(out, document, mode=0o644)
+    digest = roster_digest(document)
+    if json:
+        put_json({"roster": str(out), "digest": digest})
+    else:
+        say(f"Wrote {out}.", f"Digest: {digest}", *_spoken(digest))
+
+
+@app.command("adopt")
+def adopt(
+    path: Annotated[Path, typer.Argument(help="The roster file.")],
+    key: KeyOption,
+    terminal: TerminalOption,
+    workspace: WorkspaceOption = Path(),
+    passphrase_file: PassphraseFileOption = None,
+    *,
+    json: JsonOption = False,
+) -> None:
+    """File the genesis roster and ask its own quorum to adopt it. Others then approve the pass."""
+    document = canonical_bytes(
+        parse_json(read_file(path, limit_bytes=_ROSTER_MAX_BYTES), str(path))
+    )
+    roster = read_roster(document, str(path))
+    if roster.version != 1:
+        raise BadInputError(f"{path}: version", "is not 1; only a genesis roster is adopted")
+    private = unlock(key, passphrase_file)
+    public = public_key(private)
+    owner = owner_of(roster, public, str(key))
+    now = current_time()
+    with installation(workspace) as here:
+        digest = file_roster(here.journal, document, actor=owner, now=now)
+        asked = Pass(
+            pass_id=new_id(now),
+            requester=owner,
+            terminal_id=terminal,
+            purpose=f"Adopt the genesis roster of {roster.exchange}",
+            not_before_at=now,
+            expires_at=now + timedelta(days=30),
+            genesis_digest=digest,
+            roster_digest=digest,
+            policy_digest="",
+            action=Admin(
+                subject_type=SubjectType.ROSTER,
+                subject_id="roster",
+                previous_digest="",
+                new_digest=digest,
+            ),
+        )
+        standing = ask(
+            here.journal,
+            asked,
+            key=private,
+            public_key=public,
+            take_sequence=lambda at_least: take_sequence(key, at_least=at_least),
+            now=now,
+        )
+    put_standing(standing, as_json=json)
+
+
+@app.command("pin")
+def pin(
+    digest: Annotated[str, typer.Argument(help="The digest that you compared in person.")],
+    workspace: WorkspaceOption = Path(),
+    *,
+    json: JsonOption = False,
+) -> None:
+    """Pin the genesis digest on this machine, once its own quorum has adopted the roster."""
+    with installation(workspace) as here:
+        trust, reasons = establish_trust(
+            gather_evidence(here.journal.entries()), genesis_digest=digest, now=current_time()
+        )
+        if trust is None:
+            raise Refused(reasons)
+        pin_genesis(here.workspace, digest)
+    if json:
+        put_json({"genesis_digest": digest, "exchange": trust.roster.exchange})
+    else:
+        say(f"Pinned the genesis of {trust.roster.exchange}.", *_spoken(digest))
+
+
+@app.command("show")
+def show(workspace: WorkspaceOption = Path(), *, json: JsonOption = False) -> None:
+    """Show the roster in force: who is in which department, and how many must agree."""
+    with installation(workspace) as here:
+        trust = trust_of(here)
+    roster = trust.roster
+    if json:
+        put_json(parse_json(roster_bytes(roster), "roster"))
+        return
+    say(f"{roster.exchange}, roster version {roster.version}", *_spoken(trust.genesis_digest))
+    for person in roster.people:
+        keys = ", ".join(each.public_key.hex()[:16] for each in person.credentials)
+        say(f"  {person.person_id:<20} {person.department:<14} key {keys}…")
+    needed = ", ".join(f"{count} of {name}" for name, count in roster.quorum_transfer.at_least)
+    say(f"A pass needs {needed}; the requester does not count.")
+
+
+def _person(text: str) -> Person:
+    parts = text.split(":", 2)
+    if len(parts) != 3:
+        raise BadInputError(f"--person {text[:80]!r}", "is not ID:DEPARTMENT:PUBLIC_KEY_FILE")
+    person_id, department, path = parts
+    written = read_file(Path(path), limit_bytes=_PUBLIC_KEY_MAX_BYTES).decode("ascii", "replace")
+    try:
+        public = bytes.fromhex(written.strip())
+    except ValueError as error:
+        raise BadInputError(path, "is not a public key in hex") from error
+    credential = Credential(credential_id=f"{person_id}-key-1", kind="ed25519", public_key=public)
+    return Person(
+        person_id=person_id, name=person_id, department=department, credentials=(credential,)
+    )
+
+
+def _quorum(text: str) -> tuple[str, int]:
+    department, separator, count = text.partition("=")
+    if not separator or not count.isascii() or not count.isdigit():
+        raise BadInputError(f"--quorum {text[:80]!r}", "is not DEPARTMENT=COUNT")
+    return department, int(count)
+
+
+def _spoken(digest: str) -> tuple[str, str]:
+    """Return the twelve words of a digest in both languages, to be compared by voice."""
+    raw = bytes.fromhex(digest)
+    return (
+        "Twelve words to compare by voice: " + " ".join(digest_words(raw, "en")),
+        "声で照合する十二語: " + "　".join(digest_words(raw, "ja")),
+    )

@@ -1,0 +1,268 @@
+"""`sekisho wallets`: what we hold, where, and under which descriptor."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from sekisho.app import current_time, installation, new_id
+from sekisho.chains.bitcoin.addresses import script_of
+from sekisho.chains.bitcoin.transaction import Transaction, parse_transaction
+from sekisho.cli.options import (
+    JsonOption,
+    KeyOption,
+    PassphraseFileOption,
+    TerminalOption,
+    WorkspaceOption,
+    read_file,
+    unlock,
+)
+from sekisho.cli.output import put_json, say, terminal
+from sekisho.cli.people import owner_of, trust_of
+from sekisho.cli.standing import put_standing
+from sekisho.edges.keys import public_key, take_sequence
+from sekisho.kernel.canonical import Json
+from sekisho.kernel.errors import BadInputError
+from sekisho.kernel.money import format_btc
+from sekisho.passes.flow import ask, file_wallet
+from sekisho.passes.records import Admin, Pass, SubjectType
+from sekisho.passes.verify import wallet_in_force, wallets_in_force
+from sekisho.wallets.descriptors import check_descriptor, derive_script
+from sekisho.wallets.documents import read_wallet, wallet_digest, wallet_document
+from sekisho.wallets.flow import holdings_of, observe
+from sekisho.wallets.records import ChangeRule, Level, OwnScript, Segregation, Tier, Wallet
+from sekisho.wallets.registry import open_book
+
+app = typer.Typer(help="Wallets: register, list, look up, observe.", no_args_is_help=True)
+_TRANSACTION_MAX_BYTES = 8_100_000
+
+
+@app.command("register")
+def register(
+    descriptor: Annotated[str, typer.Argument(help="The public output descriptor (BIP-380).")],
+    wallet_id: Annotated[str, typer.Option("--id", help="A short id, such as cold-1.")],
+    department: Annotated[
+        list[str], typer.Option(help="A department that may ask for passes; once for each.")
+    ],
+    key: KeyOption,
+    terminal_id: TerminalOption,
+    name: Annotated[str, typer.Option(help="A name for people.")] = "",
+    tier: Annotated[
+        Tier, typer.Option(help="How far from the Internet its keys are.")
+    ] = Tier.COLD,
+    segregation: Annotated[
+        Segregation, typer.Option(help="Whose coins these are.")
+    ] = Segregation.CUSTOMER,
+    change: Annotated[
+        ChangeRule, typer.Option(help="Where change may go.")
+    ] = ChangeRule.SAME_ADDRESS,
+    gap_limit: Annotated[int, typer.Option(help="Unused scripts ahead that are ours.")] = 1000,
+    workspace: WorkspaceOption = Path(),
+    passphrase_file: PassphraseFileOption = None,
+    *,
+    json: JsonOption = False,
+) -> None:
+    """File a wallet and ask a quorum to put it in force. Until then nothing may leave from it."""
+    private = unlock(key, passphrase_file)
+    now = current_time()
+    with installation(workspace) as here:
+        trust = trust_of(here)
+        network = here.workspace.network
+        wallet = Wallet(
+            wallet_id=wallet_id,
+            name=name or wallet_id,
+            chain=network.caip2,
+            asset="BTC",
+            descriptor=check_descriptor(descriptor, network, "descriptor"),
+            tier=tier,
+            departments=tuple(department),
+            segregation=segregation,
+            change_rule=change,
+            gap_limit=gap_limit,
+            level=Level.ADVISORY,
+            proof="unproven",
+        )
+        read_wallet(wallet_document(wallet), "wallet")
+        before, _ = wallet_in_force(trust, wallet_id)
+        digest = file_wallet(here.journal, wallet, actor="wallets", now=now)
+        public = public_key(private)
+        asked = Pass(
+            pass_id=new_id(now),
+            requester=owner_of(trust.roster, public, str(key)),
+            terminal_id=terminal_id,
+            purpose=f"Put wallet {wallet_id} in force",
+            not_before_at=now,
+            expires_at=now + timedelta(days=7),
+            genesis_digest=trust.genesis_digest,
+            roster_digest=trust.genesis_digest,
+            policy_digest="",
+            action=Admin(
+                subject_type=SubjectType.WALLET,
+                subject_id=wallet_id,
+                previous_digest="" if before is None else wallet_digest(before),
+                new_digest=digest,
+            ),
+        )
+        standing = ask(
+            here.journal,
+            asked,
+            key=private,
+            public_key=public,
+            take_sequence=lambda at_least: take_sequence(key, at_least=at_least),
+            now=now,
+        )
+        first = derive_script(wallet.descriptor, network, 0, 0)
+        address = open_book([wallet]).address(
+            OwnScript(wallet_id=wallet_id, script=first, branch=0, index=0)
+        )
+    if not json:
+        say(f"Its first address is {address}. No key holder has proven possession: unproven.")
+    put_standing(standing, as_json=json)
+
+
+@app.command("list")
+def list_wallets(workspace: WorkspaceOption = Path(), *, json: JsonOption = False) -> None:
+    """List the wallets in force, with what we have seen on them."""
+    with installation(workspace) as here:
+        wallets = wallets_in_force(trust_of(here))
+        holdings = holdings_of(here.chain, wallets)
+    rows: list[dict[str, Json]] = [
+        {
+            **_object(wallet),
+            "digest": wallet_digest(wallet),
+            "balance_sat": str(holdings.balance_sat(wallet.wallet_id)),
+            "coins": len(holdings.unspent(wallet.wallet_id)),
+        }
+        for wallet in wallets
+    ]
+    if json:
+        put_json({"wallets": list(rows)})
+        return
+    table = Table("wallet", "tier", "whose", "change", "gate", "keys", "coins", "balance (BTC)")
+    for wallet in wallets:
+        table.add_row(
+            wallet.wallet_id,
+            wallet.tier.value,
+            wallet.segregation.value,
+            wallet.change_rule.value,
+            wallet.level.value,
+            wallet.proof,
+            str(len(holdings.unspent(wallet.wallet_id))),
+            format_btc(holdings.balance_sat(wallet.wallet_id)),
+        )
+    terminal().print(table)
+
+
+@app.command("coins")
+def coins(
+    wallet_id: Annotated[str, typer.Argument(help="The wallet.")],
+    workspace: WorkspaceOption = Path(),
+    *,
+    json: JsonOption = False,
+) -> None:
+    """List a wallet's unspent coins, by the transactions seen so far."""
+    with installation(workspace) as here:
+        wallets = wallets_in_force(trust_of(here))
+        holdings = holdings_of(here.chain, wallets)
+    if wallet_id not in holdings.book.wallets:
+        raise BadInputError(f"wallet {wallet_id!r}", "is not in force")
+    found = holdings.unspent(wallet_id)
+    if json:
+        put_json(
+            {
+                "wallet_id": wallet_id,
+                "coins": [
+                    {
+                        "outpoint": str(coin.outpoint),
+                        "amount_sat": str(coin.amount_sat),
+                        "address": holdings.book.address(coin.own),
+                    }
+                    for coin in found
+                ],
+            }
+        )
+        return
+    for coin in found:
+        say(
+            f"{coin.outpoint}  {format_btc(coin.amount_sat)} BTC  "
+            f"{holdings.book.address(coin.own)}"
+        )
+
+
+@app.command("lookup")
+def lookup(
+    text: Annotated[str, typer.Argument(help="An address, or a script in hex.")],
+    workspace: WorkspaceOption = Path(),
+    *,
+    json: JsonOption = False,
+) -> None:
+    """Tell whose an address or a script is. Exit code 3 if it is not ours."""
+    with installation(workspace) as here:
+        holdings = holdings_of(here.chain, wallets_in_force(trust_of(here)))
+        try:
+            script = bytes.fromhex(text)
+        except ValueError:
+            script = script_of(text, here.workspace.network, "address")
+    own = holdings.book.own(script)
+    if json:
+        put_json(
+            {"ours": own is not None}
+            if own is None
+            else {
+                "ours": True,
+                "wallet_id": own.wallet_id,
+                "address": holdings.book.address(own),
+                "script": own.script.hex(),
+                "branch": own.branch,
+                "index": own.index,
+            }
+        )
+    elif own is None:
+        say(f"{text} is not ours.")
+    else:
+        say(
+            f"{holdings.book.address(own)} is ours: wallet {own.wallet_id}, "
+            f"branch {own.branch}, index {own.index}, script {own.script.hex()}"
+        )
+    if own is None:
+        raise typer.Exit(3)
+
+
+@app.command("observe")
+def observe_transactions(
+    files: Annotated[list[Path], typer.Argument(help="Files with one raw transaction in hex.")],
+    workspace: WorkspaceOption = Path(),
+    *,
+    json: JsonOption = False,
+) -> None:
+    """Take note of transactions, so that balances and inputs can be proven from their bytes."""
+    transactions = [_transaction(path) for path in files]
+    with installation(workspace) as here:
+        wallets = wallets_in_force(trust_of(here))
+        ours = observe(here.chain, wallets, transactions)
+        holdings = holdings_of(here.chain, wallets)
+    if json:
+        put_json({"kept": [transaction.txid for transaction in ours]})
+        return
+    for transaction in transactions:
+        kept = "touches our wallets; kept" if transaction in ours else "does not touch our wallets"
+        say(f"{transaction.txid}: {kept}")
+    for wallet in wallets:
+        balance = format_btc(holdings.balance_sat(wallet.wallet_id))
+        say(f"{wallet.wallet_id}: {balance} BTC")
+
+
+def _transaction(path: Path) -> Transaction:
+    text = read_file(path, limit_bytes=_TRANSACTION_MAX_BYTES)
+    try:
+        data = bytes.fromhex(text.decode("ascii").strip())
+    except ValueError as error:
+        raise BadInputError(str(path), "is not a transaction in hex") from error
+    return parse_transaction(data, str(path))
+
+
+def _object(wallet: Wallet) -> dict[str, Json]:
+    document = wallet_document(wallet)
+    return document if isinstance(document, dict) else {}
