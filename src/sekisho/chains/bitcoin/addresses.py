@@ -20,6 +20,7 @@ from sekisho.kernel.errors import BadInputError
 
 _BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 _BASE58_VALUES = {character: value for value, character in enumerate(_BASE58)}
+_BASE58_SIZE_MAX = 512
 _BECH32 = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
 _BECH32_VALUES = {character: value for value, character in enumerate(_BECH32)}
 _BECH32_GENERATORS = (0x3B6A57B2, 0x26508E6D, 0x1EA119FA, 0x3D4233DD, 0x2A1462B3)
@@ -88,7 +89,13 @@ def encode_base58(data: bytes) -> str:
 
 
 def decode_base58(text: str, where: str) -> bytes:
-    """Return the bytes of a base58 text; raises `BadInputError` for a character outside it."""
+    """Return the bytes of a base58 text.
+
+    Raises `BadInputError` for a character outside it, and for more text than anything has that is
+    written in base58: the time to read it grows with the square of its length.
+    """
+    if len(text) > _BASE58_SIZE_MAX:
+        raise BadInputError(where, f"{text[:20]!r}... is too long for base58")
     number = 0
     for character in text:
         value = _BASE58_VALUES.get(character)
