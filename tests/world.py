@@ -13,9 +13,8 @@ Nothing here is random and nothing changes: every function that adds to the stor
 
 What it offers
 
-    people       PEOPLE (operations: aoki, baba; security: chiba, doi; finance: endo, fujii),
-                 TERMINALS, QUORUM_PEOPLE (a quorum without aoki, who asks), key_of, person,
-                 roster, at_genesis (a world with another roster, started by other people)
+    people       in world_people.py: PEOPLE, QUORUM_PEOPLE, roster, key_of, NOW, ...
+    beginnings   begin, at_genesis (a world with another roster, started by other people)
     statements   statement (make and sign, any field replaced), said (into the journal),
                  ask, approve, reject, void
     passes       transfer_pass, admin_pass, wallet_pass, digest_of, filed, register
@@ -27,13 +26,14 @@ What it offers
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from world_coins import bytes_of
+from world_people import DAY, NOW, QUORUM_PEOPLE, REQUESTER, key_of, roster
 
 from sekisho.chains.bitcoin.transaction import OutPoint, Transaction
 from sekisho.journal.entries import seal
@@ -59,19 +59,15 @@ from sekisho.passes.records import (
     Admin,
     Approval,
     ChangeAllowance,
-    Credential,
     Decision,
     FeeRule,
     ListedInputs,
     Pass,
     Payment,
-    Person,
-    Quorum,
     Replacement,
     Roster,
     SignedApproval,
     SubjectType,
-    Terminal,
     TransactionRule,
     Transfer,
 )
@@ -81,11 +77,7 @@ from sekisho.passes.verify import Trust, establish_trust
 from sekisho.wallets.documents import wallet_digest, wallet_document
 from sekisho.wallets.records import ChangeRule, Wallet
 
-NOW = datetime(2026, 1, 15, 9, 0, tzinfo=UTC)
-"""When everything in the story happens, unless a test says otherwise."""
-DAY = timedelta(days=1)
-
-# 1. People ---------------------------------------------------------------------------------------
+# 1. The story so far ---------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,62 +91,6 @@ class World:
     def genesis_digest(self) -> str:
         """What gate and watcher of this world have pinned."""
         return roster_digest(roster_bytes(self.roster))
-
-
-def key_of(name: str) -> Ed25519PrivateKey:
-    """Return the signing key that follows from a name."""
-    return Ed25519PrivateKey.from_private_bytes(bytes_of(f"signing key of {name}"))
-
-
-def person(person_id: str, department: str) -> Person:
-    """Return a person with one credential, `<person>-1`, whose key is `key_of(person_id)`."""
-    credential = Credential(
-        credential_id=f"{person_id}-1",
-        kind="ed25519",
-        public_key=key_of(person_id).public_key().public_bytes_raw(),
-    )
-    return Person(
-        person_id=person_id,
-        name=person_id.capitalize(),
-        department=department,
-        credentials=(credential,),
-    )
-
-
-DEPARTMENTS = ("operations", "security", "finance")
-PEOPLE = (
-    person("aoki", "operations"),
-    person("baba", "operations"),
-    person("chiba", "security"),
-    person("doi", "security"),
-    person("endo", "finance"),
-    person("fujii", "finance"),
-)
-REQUESTER = "aoki"
-QUORUM_PEOPLE = ("baba", "chiba", "endo")
-"""One of each department, the requester left out."""
-TERMINALS = (
-    Terminal(terminal_id="desk-1", name="Operations desk"),
-    Terminal(terminal_id="desk-2", name="Security desk"),
-)
-ONE_OF_EACH = Quorum(at_least=(("finance", 1), ("operations", 1), ("security", 1)))
-
-
-def roster(**changes: Any) -> Roster:  # noqa: ANN401 - the fields of Roster, each of its type
-    """Return the genesis roster, with any of its fields replaced."""
-    usual = Roster(
-        version=1,
-        previous_digest="",
-        exchange="Hakone Exchange",
-        created_at=NOW - 30 * DAY,
-        expires_at=NOW + 300 * DAY,
-        departments=DEPARTMENTS,
-        people=PEOPLE,
-        terminals=TERMINALS,
-        quorum_transfer=ONE_OF_EACH,
-        quorum_admin=ONE_OF_EACH,
-    )
-    return replace(usual, **changes)
 
 
 def at_genesis(people: Roster, *, adopted_by: Sequence[str] = QUORUM_PEOPLE) -> World:
