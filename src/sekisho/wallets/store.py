@@ -7,12 +7,23 @@ other truth, and lives elsewhere.
 from collections.abc import Iterator
 from pathlib import Path
 
-from sqlalchemy import Column, LargeBinary, MetaData, String, Table, create_engine, event, select
+from sqlalchemy import (
+    URL,
+    Column,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    cast,
+    create_engine,
+    event,
+    select,
+)
 from sqlalchemy.dialects.sqlite import insert
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from sekisho.chains.bitcoin.transaction import Transaction, parse_transaction
-from sekisho.kernel.errors import WorldError
+from sekisho.kernel.errors import BadInputError, WorldError
 
 _METADATA = MetaData()
 _TRANSACTIONS = Table(
@@ -21,6 +32,8 @@ _TRANSACTIONS = Table(
     Column("txid", String(64), primary_key=True),
     Column("raw", LargeBinary, nullable=False),
 )
+# A file's owner can put anything of any type into a column; as bytes all of it can be looked at.
+_ROWS = select(cast(_TRANSACTIONS.c.txid, LargeBinary), cast(_TRANSACTIONS.c.raw, LargeBinary))
 
 
 class ChainStore:
@@ -28,12 +41,12 @@ class ChainStore:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._engine = create_engine(f"sqlite:///{path}")
+        self._engine = create_engine(URL.create("sqlite", database=str(path)))
         event.listen(self._engine, "connect", _durable)
         try:
             _METADATA.create_all(self._engine)
         except SQLAlchemyError as error:
-            raise WorldError(f"{path}: cannot be opened: {error}") from error
+            raise _failure(path, "opened", error) from error
 
     def keep(self, transactions: list[Transaction]) -> None:
         """Keep `transactions`; one that is there already is left as it is."""
@@ -44,19 +57,28 @@ class ChainStore:
             with self._engine.begin() as connection:
                 connection.execute(insert(_TRANSACTIONS).on_conflict_do_nothing(), rows)
         except SQLAlchemyError as error:
-            raise WorldError(f"{self._path}: cannot be written: {error}") from error
+            raise _failure(self._path, "written", error) from error
 
     def transactions(self) -> Iterator[Transaction]:
-        """Yield every transaction, parsed and checked against the id it is kept under."""
+        """Yield every transaction, parsed and checked against the id it is kept under.
+
+        Raises `WorldError` for a row that is not as it was written: the file can be deleted.
+        """
         try:
             with self._engine.connect() as connection:
-                rows = connection.execute(select(_TRANSACTIONS.c.txid, _TRANSACTIONS.c.raw)).all()
+                rows = connection.execute(_ROWS).all()
         except SQLAlchemyError as error:
-            raise WorldError(f"{self._path}: cannot be read: {error}") from error
-        for txid, raw in rows:
-            transaction = parse_transaction(raw, f"{self._path}: {txid}")
+            raise _failure(self._path, "read", error) from error
+        for key, raw in rows:
+            txid = (key or b"").decode(errors="replace")
+            try:
+                transaction = parse_transaction(raw or b"", f"transaction {txid[:64]!r}")
+            except BadInputError as error:
+                raise WorldError(f"{self._path}: is damaged: {error}") from error
             if transaction.txid != txid:
-                raise WorldError(f"{self._path}: what is kept as {txid} is {transaction.txid}")
+                raise WorldError(
+                    f"{self._path}: is damaged: {transaction.txid} is kept as {txid[:64]!r}"
+                )
             yield transaction
 
     def close(self) -> None:
@@ -69,3 +91,8 @@ def _durable(connection: object, _record: object) -> None:
     cursor.execute("PRAGMA journal_mode=WAL")
     cursor.execute("PRAGMA synchronous=NORMAL")
     cursor.close()
+
+
+def _failure(path: Path, what: str, error: SQLAlchemyError) -> WorldError:
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    return WorldError(f"{path}: cannot be {what}: {cause}")
