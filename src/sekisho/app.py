@@ -1,19 +1,25 @@
 """Wire the rooms to the edges: the one place that builds real things and reads the clock."""
 
 import secrets
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from sekisho.edges.workspace import Workspace, create_workspace, open_workspace
+from sekisho.drills.dmm_2024.flow import replay
+from sekisho.drills.dmm_2024.page import page
+from sekisho.drills.dmm_2024.records import NAME, Outcome, Variant
+from sekisho.edges.workspace import Workspace, create_workspace, open_workspace, pin_genesis
 from sekisho.journal.flow import begin_log
 from sekisho.journal.store import JournalStore, open_journal
-from sekisho.kernel.errors import BadInputError
+from sekisho.kernel.errors import BadInputError, WorldError
 from sekisho.kernel.instants import to_second
 from sekisho.kernel.ulid import make_ulid
 from sekisho.wallets.store import ChainStore
+
+_DRILL_MARKER = ".sekisho-drill"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,3 +74,43 @@ def current_time() -> datetime:
 def new_id(now: datetime) -> str:
     """Return a fresh ULID."""
     return make_ulid(now, secrets.token_bytes(10))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Played:
+    """A drill that was played, and the files it left."""
+
+    outcome: Outcome
+    files: tuple[Path, ...]
+
+
+def play_dmm_2024(out: Path, variant: Variant) -> Played:
+    """Play the drill and leave its page, its bytes and its workspace in `out`/dmm-2024.
+
+    What an earlier drill left there is replaced. Raises `BadInputError` if the folder holds
+    anything that no drill wrote: a drill never deletes what somebody may need.
+    """
+    folder = out / NAME
+    marker = folder / _DRILL_MARKER
+    if folder.exists() and not marker.exists():
+        raise BadInputError(str(folder), "exists, and no drill wrote it; name another --out")
+    try:
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        marker.write_text("Written by `sekisho drill`; replaced by the next one.\n")
+    except OSError as error:
+        raise WorldError(f"{folder}: cannot be made: {error.strerror}") from error
+    workspace = new_installation(folder / "workspace", name="drill-dmm-2024", network="mainnet")
+    with installation(workspace.root) as here:
+        outcome = replay(here.journal, variant)
+        here.chain.keep([outcome.funding])
+    pin_genesis(workspace, outcome.genesis_digest)
+    written = {
+        "index.html": page(outcome).encode(),
+        "outflow.psbt": outcome.psbt,
+        "outflow_tx.hex": outcome.outflow.serialize().hex().encode() + b"\n",
+        "funding_tx.hex": outcome.funding.serialize().hex().encode() + b"\n",
+    }
+    for name, data in written.items():
+        (folder / name).write_bytes(data)
+    return Played(outcome=outcome, files=(*(folder / name for name in written), workspace.root))

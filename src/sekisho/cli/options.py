@@ -15,6 +15,9 @@ WorkspaceOption = Annotated[
 JsonOption = Annotated[
     bool, typer.Option("--json", help="Write one JSON document to standard output.")
 ]
+OnlyIdOption = Annotated[
+    bool, typer.Option("--only-id", help="Write nothing but the new pass's id, for scripts.")
+]
 KeyOption = Annotated[
     Path, typer.Option("--key", help="Your key file (made by `sekisho roster key`).")
 ]

@@ -41,7 +41,7 @@ def notes() -> Console:
     return Console(stderr=True, highlight=False, soft_wrap=True)
 
 
-def put_json(document: Json) -> None:
+def put_json(document: object) -> None:
     """Write the one JSON document that a program reads."""
     sys.stdout.write(json.dumps(document, ensure_ascii=False, indent=2) + "\n")
 

@@ -14,6 +14,7 @@ from sekisho.chains.bitcoin.transaction import OutPoint, parse_outpoint
 from sekisho.cli.options import (
     JsonOption,
     KeyOption,
+    OnlyIdOption,
     PassphraseFileOption,
     TerminalOption,
     WorkspaceOption,
@@ -82,6 +83,7 @@ def ask(
     fee_bump: Annotated[
         bool, typer.Option("--fee-bump", help="Allow a replacement with a higher fee.")
     ] = False,
+    only_id: OnlyIdOption = False,
     json: JsonOption = False,
 ) -> None:
     """Ask for leave to pay exactly this. Other people, of every department, then approve it."""
@@ -138,7 +140,7 @@ def ask(
             take_sequence=lambda at_least: take_sequence(key, at_least=at_least),
             now=now,
         )
-    put_standing(standing, as_json=json, state=PassState.ASKED.value)
+    put_standing(standing, as_json=json, state=PassState.ASKED.value, only_id=only_id)
 
 
 @app.command("approve")

@@ -10,6 +10,7 @@ from sekisho.app import current_time, installation, new_id
 from sekisho.cli.options import (
     JsonOption,
     KeyOption,
+    OnlyIdOption,
     PassphraseFileOption,
     TerminalOption,
     WorkspaceOption,
@@ -121,6 +122,7 @@ def adopt(
     workspace: WorkspaceOption = Path(),
     passphrase_file: PassphraseFileOption = None,
     *,
+    only_id: OnlyIdOption = False,
     json: JsonOption = False,
 ) -> None:
     """File the genesis roster and ask its own quorum to adopt it. Others then approve the pass."""
@@ -161,7 +163,7 @@ def adopt(
             take_sequence=lambda at_least: take_sequence(key, at_least=at_least),
             now=now,
         )
-    put_standing(standing, as_json=json)
+    put_standing(standing, as_json=json, only_id=only_id)
 
 
 @app.command("pin")

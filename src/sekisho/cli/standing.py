@@ -12,8 +12,13 @@ from sekisho.passes.records import ListedInputs, Transfer
 from sekisho.passes.verify import Standing
 
 
-def put_standing(standing: Standing, *, as_json: bool, state: str = "") -> None:
+def put_standing(
+    standing: Standing, *, as_json: bool, state: str = "", only_id: bool = False
+) -> None:
     """Write where a pass stands."""
+    if only_id:
+        say(standing.asked.pass_id)
+        return
     if as_json:
         put_json(standing_json(standing, state=state))
         return

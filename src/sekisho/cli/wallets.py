@@ -13,6 +13,7 @@ from sekisho.chains.bitcoin.transaction import Transaction, parse_transaction
 from sekisho.cli.options import (
     JsonOption,
     KeyOption,
+    OnlyIdOption,
     PassphraseFileOption,
     TerminalOption,
     WorkspaceOption,
@@ -62,6 +63,7 @@ def register(
     workspace: WorkspaceOption = Path(),
     passphrase_file: PassphraseFileOption = None,
     *,
+    only_id: OnlyIdOption = False,
     json: JsonOption = False,
 ) -> None:
     """File a wallet and ask a quorum to put it in force. Until then nothing may leave from it."""
@@ -117,9 +119,9 @@ def register(
         address = open_book([wallet]).address(
             OwnScript(wallet_id=wallet_id, script=first, branch=0, index=0)
         )
-    if not json:
+    if not json and not only_id:
         say(f"Its first address is {address}. No key holder has proven possession: unproven.")
-    put_standing(standing, as_json=json)
+    put_standing(standing, as_json=json, only_id=only_id)
 
 
 @app.command("list")

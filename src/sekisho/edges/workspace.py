@@ -61,7 +61,7 @@ class Workspace:
     @property
     def last_checkpoint_path(self) -> Path:
         """Return where the last signed checkpoint is."""
-        return self.root / "checkpoints" / "last"
+        return self.root / "checkpoints" / "last-signed"
 
 
 def create_workspace(root: Path, *, name: str, network: str) -> Workspace:

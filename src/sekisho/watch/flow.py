@@ -20,13 +20,18 @@ from sekisho.journal.store import JournalStore
 from sekisho.kernel.canonical import Json
 from sekisho.kernel.digest import document_digest
 from sekisho.kernel.errors import BadInputError
+from sekisho.kernel.finding import Finding, Refused
 from sekisho.kernel.ulid import make_ulid
 from sekisho.wallets.coins import fold_holdings
 from sekisho.wallets.registry import open_book
+from sekisho.watch.chain_order import in_chain_order
 from sekisho.watch.match import match
 from sekisho.watch.movement import reconstruct
+from sekisho.watch.raw_block import Reading
 from sekisho.watch.records import Movement, Verdict, VerdictKind, WatchState
+from sekisho.watch.sieve import Sieve
 from sekisho.watch.state import WATCH_JUDGED, by_anchor, fold_state, watched_wallets
+from sekisho.watch.sweep import Sweep
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -95,23 +100,12 @@ def judge_parsed(watch: Watch, transaction: Transaction, *, now: datetime) -> Ju
         book=watch.state.book,
         network=watch.network,
         seen_at=now,
+        anchors=watch.state.by_anchor.keys(),
     )
     if movement is None:
         return None
     verdict = match(movement, watch.state)
-    entry_id = _derived_id(verdict)
-    entry = watch.judged.get(entry_id)
-    if entry is None:
-        entry = watch.journal.append(
-            Draft(
-                entry_id=entry_id,
-                at=now,
-                kind=WATCH_JUDGED,
-                actor="watch",
-                body=verdict_document(verdict),
-            )
-        )
-        watch.judged[entry_id] = entry
+    entry = _recorded(watch, verdict, now)
     _follow(watch, movement, verdict)
     return Judged(movement=movement, verdict=verdict, entry=entry)
 
@@ -129,9 +123,51 @@ def verdict_document(verdict: Verdict) -> dict[str, Json]:
     }
 
 
-def _derived_id(verdict: Verdict) -> str:
+def _recorded(watch: Watch, verdict: Verdict, now: datetime) -> Entry:
+    """Return the entry that holds this verdict, written now unless it is there already.
+
+    Another watcher of the same journal may have written it first, at another second. Whatever
+    else stands under the verdict's id is gone past: nobody silences an alarm by taking its id.
+    """
+    past = ""
+    while True:
+        entry_id = _derived_id(verdict, past)
+        entry = watch.judged.get(entry_id)
+        if entry is None:
+            draft = Draft(
+                entry_id=entry_id,
+                at=now,
+                kind=WATCH_JUDGED,
+                actor="watch",
+                body=verdict_document(verdict),
+            )
+            try:
+                entry = watch.journal.append(draft)
+            except Refused:
+                entries = watch.journal.entries()
+                entry = next(each for each in entries if each.entry_id == entry_id)
+            watch.judged[entry_id] = entry
+        if entry.kind == WATCH_JUDGED and _gist(entry.body) == _gist(verdict_document(verdict)):
+            return entry
+        past = entry.hash.hex()
+
+
+def _gist(document: dict[str, Json]) -> dict[str, Json]:
+    """Return what makes two verdicts the same: not how old the watcher's view was at the time."""
+    findings = document.get("findings")
+    pairs = [
+        [each.get("code"), each.get("subject")]
+        for each in (findings if isinstance(findings, list) else [])
+        if isinstance(each, dict)
+    ]
+    gist: dict[str, Json] = {name: document.get(name) for name in ("txid", "verdict", "pass_id")}
+    return {**gist, "findings": [*pairs]}
+
+
+def _derived_id(verdict: Verdict, past: str) -> str:
     """Return the id under which this verdict is recorded: the same for the same verdict."""
-    digest = document_digest("watch-verdict", verdict_document(verdict))
+    gist = {**_gist(verdict_document(verdict)), "past": past}
+    digest = document_digest("watch-verdict", gist)
     return make_ulid(_EPOCH, bytes.fromhex(digest)[:10])
 
 
@@ -150,3 +186,49 @@ def _follow(watch: Watch, movement: Movement, verdict: Verdict) -> None:
             for each in watch.state.passes
         )
         watch.state = replace(watch.state, passes=passes, by_anchor=by_anchor(passes))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scan:
+    """What a search through blocks found."""
+
+    judged: tuple[Judged, ...]
+    """Every movement of ours, a coin's creation before its spending."""
+    blocks: int
+    transactions: int
+    findings: tuple[Finding, ...]
+    """Blocks that could not be read: what is in them was not searched."""
+
+
+def scan_blocks(watch: Watch, read: Reading, *, seed: bytes, now: datetime) -> Scan:
+    """Search blocks for movements of our wallets, judge each, and record the verdicts.
+
+    `seed` is 16 random bytes that nobody outside knows: the filter is keyed with it, so that a
+    stranger cannot aim at it. The blocks may come in any order.
+    """
+    sieve = Sieve(seed)
+    sieve.watch_scripts(watch.state.book.by_script)
+    sieve.watch_outpoints(
+        outpoint
+        for outpoint, output in watch.outputs.items()
+        if watch.state.book.own(output.script) is not None
+    )
+    sweep = Sweep(sieve, read)
+    book = watch.state.book
+    seen: dict[str, Transaction] = {}
+    for sighting in sweep:
+        transaction = sighting.transaction
+        seen[transaction.txid] = transaction
+        used = [book.own(transaction.outputs[vout].script) for vout in sighting.outputs]
+        larger = book.extended(own for own in used if own is not None)
+        if larger is not book:
+            sieve.watch_scripts(set(larger.by_script) - set(book.by_script))
+            book = larger
+    watch.state = replace(watch.state, book=book)
+    judged = [judge_parsed(watch, each, now=now) for each in in_chain_order(seen)]
+    return Scan(
+        judged=tuple(each for each in judged if each is not None),
+        blocks=sweep.blocks,
+        transactions=sweep.transactions,
+        findings=tuple(sweep.findings),
+    )

@@ -129,6 +129,7 @@ def replay(journal: JournalStore, variant: Variant) -> Outcome:
         outflow=outflow,
         funding=funding,
         anchor=outflow.inputs[0].outpoint,
+        genesis_digest=genesis,
         wallet_address=facts.WALLET_ADDRESS,
         usual_address=facts.USUAL_ADDRESS,
         standing=standing,

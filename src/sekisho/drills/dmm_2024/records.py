@@ -43,6 +43,7 @@ class Outcome:
     outflow: Transaction
     funding: Transaction
     anchor: OutPoint
+    genesis_digest: str
     wallet_address: str
     usual_address: str
     standing: Standing | None

@@ -1,0 +1,284 @@
+"""The drill told on a terminal, in English or Japanese."""
+
+from collections.abc import Sequence
+from datetime import timedelta, timezone
+from pathlib import Path
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from sekisho.drills.dmm_2024.facts import funding
+from sekisho.drills.dmm_2024.records import Outcome
+from sekisho.kernel.catalogue import says
+from sekisho.kernel.finding import Finding
+from sekisho.kernel.money import format_btc, format_jpy
+from sekisho.kernel.words import Language
+from sekisho.passes.records import Transfer
+from sekisho.respond.records import Valuation
+
+JST = timezone(timedelta(hours=9), "JST")
+_WIDTH = 100
+
+_TEXT: dict[str, dict[Language, str]] = {
+    "title": {
+        "en": "Drill dmm-2024: 4,502.9 BTC, one validly signed transaction",
+        "ja": "演習 dmm-2024：4,502.9 BTC、正しく署名された一つの取引",
+    },
+    "key": {
+        "en": "● published fact   ○ reconstruction (no record of the true request is public)",
+        "ja": "● 公表された事実　○ 再構成（実際の依頼の記録は公表されていない）",
+    },
+    "approved": {"en": "What three departments approved", "ja": "三部門が承認した内容"},
+    "signed": {"en": "What was to be signed", "ja": "署名されようとした内容"},
+    "nobody": {"en": "Nobody had asked for anything", "ja": "誰も何も申請していない"},
+    "pays": {"en": "pays", "ja": "支払"},
+    "to": {"en": "to", "ja": "宛先"},
+    "fee": {"en": "fee", "ja": "手数料"},
+    "rate": {"en": "feerate", "ja": "手数料率"},
+    "change": {"en": "change", "ja": "おつり"},
+    "most": {"en": "at most", "ja": "上限"},
+    "none": {"en": "none", "ja": "なし"},
+    "back": {"en": "back to 3P8MfdM4…", "ja": "3P8MfdM4… に戻る"},
+    "words": {"en": "Compared by voice", "ja": "声で照合"},
+    "act1": {
+        "en": "ACT ONE: the transaction meets the gate",
+        "ja": "第一幕：取引が関所に届く",
+    },
+    "refused": {"en": "REFUSED. Nothing is signed.", "ja": "拒否。何も署名されない。"},
+    "honest": {
+        "en": "The transfer that was asked for meets the same gate: cleared.",
+        "ja": "承認どおりの送金は、同じ関所を通過する。",
+    },
+    "act2": {
+        "en": "ACT TWO: the gate is taken away",
+        "ja": "第二幕：関所を外す",
+    },
+    "caught": {
+        "en": "{verdict}. The verdict was on the disk {latency} ms after the bytes arrived.",
+        "ja": "{verdict}。バイト列の到着から {latency} ミリ秒で、判定が台帳に書き込まれた。",
+    },
+    "keys": {
+        "en": "The signatures hold: keys {signed} of {keys} signed all {inputs} inputs "
+        "({threshold} are needed).",
+        "ja": "署名は有効：{keys} 本の鍵のうち {signed} が、{inputs} 個の入力すべてに署名"
+        "（必要数 {threshold}）。",
+    },
+    "keys_why": {
+        "en": "So nothing that looks at signatures alone would have stopped it.",
+        "ja": "署名だけを見る仕組みでは、止められなかった。",
+    },
+    "alike": {
+        "en": "{prefix} + {suffix} characters agree: {bits} bits, not chance. "
+        "A first-4-last-4 rule misses it.",
+        "ja": "先頭 {prefix} 文字と末尾 {suffix} 文字が一致（{bits} ビット、偶然ではない）。"
+        "先頭 4・末尾 4 の比較では見逃す。",
+    },
+    "usual": {"en": "usual", "ja": "通常"},
+    "paid": {"en": "paid", "ja": "実際"},
+    "incident": {"en": "Incident {id} is open", "ja": "インシデント {id} を開設"},
+    "loss": {"en": "lost", "ja": "流出額"},
+    "miners": {"en": "and to miners", "ja": "ほかに手数料"},
+    "left": {
+        "en": "The thief left {amount} BTC on the same address.",
+        "ja": "同じアドレスに {amount} BTC が残されている。",
+    },
+    "end": {
+        "en": "Stopped at the gate. Without the gate: caught {latency} ms after it was seen.",
+        "ja": "関所で阻止。関所がなくても、取引を見てから {latency} ミリ秒で検知。",
+    },
+    "wrote": {"en": "The whole story, to look at:", "ja": "詳しい経過："},
+}
+
+
+def tell(outcome: Outcome, files: Sequence[Path], language: Language) -> None:
+    """Write the story to standard output."""
+    console = Console(highlight=False)
+    console.width = min(console.width, _WIDTH)
+    console.print(story(outcome, files, language))
+
+
+def story(outcome: Outcome, files: Sequence[Path], language: Language) -> RenderableType:
+    """Return the story, to be printed or drawn."""
+    parts: list[RenderableType] = [
+        Text("関所 SEKISHO", style="bold"),
+        Text(_say("title", language), style="bold"),
+        Text(_say("key", language), style="dim"),
+        Text(),
+        *_timeline(outcome, language),
+        Text(),
+        _comparison(outcome, language),
+        Text(),
+        _act("act1", language),
+        Text(f"  {_say('refused', language)}", style="bold green"),
+        *_reasons(outcome.gate_findings, language, style="green"),
+    ]
+    if outcome.honest_verdict == "cleared":
+        parts.append(Text(f"  {_say('honest', language)}", style="dim"))
+    caught = _say("caught", language).format(
+        verdict=outcome.verdict.kind.value.upper(), latency=f"{outcome.latency_ms:.1f}"
+    )
+    parts += [
+        Text(),
+        _act("act2", language),
+        Text(f"  {caught}", style="bold red"),
+        *_reasons(outcome.verdict.findings, language, style="red"),
+        *_signatures(outcome, language),
+        *_lookalike(outcome, language),
+        Text(),
+        _incident(outcome, language),
+    ]
+    end = _say("end", language).format(latency=f"{outcome.latency_ms:.1f}")
+    parts.append(Text(end, style="bold"))
+    page = [path for path in files if path.suffix == ".html"]
+    if page:
+        parts.append(Text(f"{_say('wrote', language)} {page[0]}"))
+    return Group(*parts)
+
+
+def _say(name: str, language: Language) -> str:
+    return _TEXT[name][language]
+
+
+def _act(name: str, language: Language) -> Text:
+    return Text(_say(name, language), style="bold reverse")
+
+
+def _timeline(outcome: Outcome, language: Language) -> list[RenderableType]:
+    lines: list[RenderableType] = []
+    for moment in outcome.moments:
+        line = Text("● " if moment.fact else "○ ", style="bold" if moment.fact else "dim")
+        at = moment.at.astimezone(JST).strftime("%Y-%m-%d %H:%M JST  ")
+        line.append(at, style="dim")
+        what = moment.what_en if language == "en" else moment.what_ja
+        line.append(what, style="bold red" if moment.alarm else "")
+        lines.append(line)
+    return lines
+
+
+def _comparison(outcome: Outcome, language: Language) -> RenderableType:
+    """Return what was approved beside what was to be signed."""
+    movement, standing = outcome.movement, outcome.standing
+    paid = movement.outputs[0]
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1), show_edge=False)
+    table.add_column("")
+    table.add_column(_say("approved", language), no_wrap=True)
+    table.add_column(_say("signed", language), no_wrap=True)
+    fee_sat = movement.fee_sat or 0
+    rate = f"{fee_sat / movement.transaction.vsize:,.1f} sat/vB"
+    if standing is None or not isinstance(standing.asked.action, Transfer):
+        nobody = Text(_say("nobody", language), style="yellow")
+        table.add_row(_say("pays", language), nobody, f"{format_btc(paid.amount_sat)} BTC")
+        table.add_row(_say("to", language), "", paid.address)
+        table.add_row(_say("fee", language), "", f"{format_btc(fee_sat)} BTC, {rate}")
+        return table
+    transfer = standing.asked.action
+    payment = transfer.payments[0]
+    most = _say("most", language)
+    table.add_row(
+        _say("pays", language),
+        f"{format_btc(payment.amount_sat)} BTC",
+        f"{format_btc(paid.amount_sat)} BTC",
+    )
+    table.add_row(
+        _say("to", language),
+        _marked(payment.address, outcome, "bold green"),
+        _marked(paid.address, outcome, "bold red"),
+    )
+    table.add_row(
+        _say("fee", language),
+        f"{most} {format_btc(transfer.fee.fee_max_sat)} BTC",
+        Text(f"{format_btc(fee_sat)} BTC", style="bold red"),
+    )
+    table.add_row(
+        _say("rate", language),
+        f"{most} {transfer.fee.feerate_max_sat_per_kvb / 1000:,.1f} sat/vB",
+        Text(rate, style="bold red"),
+    )
+    table.add_row(_say("change", language), _say("back", language), _say("none", language))
+    words = "  ".join(outcome.words_en if language == "en" else outcome.words_ja)
+    return Group(table, Text(f"{_say('words', language)}: {words}", style="dim"))
+
+
+def _marked(address: str, outcome: Outcome, style: str) -> Text:
+    """Return an address with the characters that differ from its look-alike made to stand out."""
+    start = outcome.resemblance.prefix_characters
+    stop = len(address) - outcome.resemblance.suffix_characters
+    text = Text(address[:start], style="dim")
+    text.append(address[start:stop], style=style)
+    text.append(address[stop:], style="dim")
+    return text
+
+
+def _reasons(findings: Sequence[Finding], language: Language, *, style: str) -> list[Text]:
+    lines: list[Text] = []
+    for each in findings:
+        line = Text("  ✗ ", style=style)
+        line.append(says(each, language), style="default")
+        line.append(f" [{each.code}]", style="dim")
+        lines.append(line)
+    return lines
+
+
+def _signatures(outcome: Outcome, language: Language) -> list[Text]:
+    signatures = outcome.incident.signatures
+    numbers = [str(position + 1) for position in signatures.signed_positions]
+    joined = (" and " if language == "en" else "・").join(numbers)
+    line = _say("keys", language).format(
+        signed=joined,
+        keys=signatures.keys,
+        inputs=signatures.inputs,
+        threshold=signatures.threshold,
+    )
+    return [Text(f"  {line}"), Text(f"  {_say('keys_why', language)}", style="dim")]
+
+
+def _lookalike(outcome: Outcome, language: Language) -> list[Text]:
+    alike = outcome.resemblance
+    lines = []
+    for name, address, style in (
+        ("usual", alike.resembles, "bold green"),
+        ("paid", alike.address, "bold red"),
+    ):
+        line = Text(f"  {_say(name, language)}\t", tab_size=12)
+        line.append_text(_marked(address, outcome, style))
+        lines.append(line)
+    said = _say("alike", language).format(
+        prefix=alike.prefix_characters, suffix=alike.suffix_characters, bits=f"{alike.bits:.1f}"
+    )
+    return [*lines, Text(f"  {said}", style="dim")]
+
+
+def _incident(outcome: Outcome, language: Language) -> RenderableType:
+    incident = outcome.incident
+    loss = incident.loss
+    spent = {each.outpoint for each in outcome.movement.inputs}
+    left_sat = sum(
+        output.amount_sat
+        for vout, output in enumerate(funding().outputs)
+        if output.script == outcome.movement.inputs[0].script
+        and vout not in {each.vout for each in spent}
+    )
+    grid = Table.grid(padding=(0, 2))
+    grid.add_row(
+        _say("loss", language), Text(f"{format_btc(loss.amount_sat)} BTC", style="bold red")
+    )
+    grid.add_row(_say("miners", language), f"{format_btc(loss.fee_sat)} BTC")
+    for valuation in (loss.valuation, *loss.beside):
+        grid.add_row(f"¥{format_jpy(valuation.amount_jpy)}", _priced(valuation))
+    left = _say("left", language).format(amount=format_btc(left_sat))
+    return Panel(
+        Group(grid, Padding(Text(left, style="dim"), (1, 0, 0, 0))),
+        title=_say("incident", language).format(id=incident.incident_id),
+        border_style="red",
+    )
+
+
+def _priced(valuation: Valuation) -> Text:
+    at = valuation.price_at.astimezone(JST).strftime("%Y-%m-%d %H:%M JST")
+    return Text(
+        f"¥{format_jpy(valuation.price_jpy)}/BTC, {at}: {valuation.price_source}", style="dim"
+    )
