@@ -49,6 +49,9 @@ PURE_BY_PLACE: dict[str, dict[str, str]] = {
     "watch/sieve": {"numba": "the scan at the speed of the disk", "numpy": "its flat arrays"},
     "watch/siphash": {"numba": "the hash inside that scan", "numpy": "its flat arrays"},
     "drills/": {
+        "btclib": "the transaction inside that PSBT",
+        "btclib_wallet": "the PSBT that a drill hands to the gate",
+        "cryptography": "the people of a drill sign, with real keys",
         "importlib.resources": "the bytes of an incident are files of the package",
         "jinja2": "the story as a page",
         "tomllib": "what is fact and what is reconstruction is TOML",
