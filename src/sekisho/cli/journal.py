@@ -1,54 +1,38 @@
 """`sekisho journal`: is the history whole, and how is that shown to someone else?"""
 
 import base64
-import json
+import json as json_module
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, BinaryIO
 
 import typer
-from rich.console import Console
 from rich.progress import track
 
+from sekisho.cli.options import JsonOption, WorkspaceOption
+from sekisho.cli.output import (
+    EXIT_NO,
+    findings_json,
+    notes,
+    put_findings,
+    put_json,
+    say,
+)
+from sekisho.edges.workspace import open_workspace
 from sekisho.journal import flow
 from sekisho.journal.audit import Audit
+from sekisho.journal.checkpoints import Checkpoint
 from sekisho.journal.notes import VerifierKey, parse_vkey
 from sekisho.journal.records import Entry, Row
-from sekisho.kernel.catalogue import says, what_to_do
+from sekisho.kernel.canonical import Json
 from sekisho.kernel.errors import BadInputError
 from sekisho.kernel.instants import format_instant
-from sekisho.kernel.words import Language
 
-ANSWER_IS_NO = 3
+app = typer.Typer(no_args_is_help=True, help="Verify, export, sign and prove the journal.")
 
-app = typer.Typer(no_args_is_help=True, help=__doc__)
-
-Workspace = Annotated[Path, typer.Option(help="The workspace's folder.")]
-AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
-Out = Annotated[Path | None, typer.Option(help="A new file to write to.")]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Places:
-    """Where a workspace keeps what belongs to its journal."""
-
-    journal: Path
-    key: Path
-    vkey: Path
-    last_signed: Path
-
-
-def places(workspace: Path) -> Places:
-    """Return where the parts of the journal lie in a workspace; nothing is looked at."""
-    return Places(
-        journal=workspace / "journal.sqlite",
-        key=workspace / "journal.key",
-        vkey=workspace / "journal.vkey",
-        last_signed=workspace / "checkpoints" / "last-signed",
-    )
+OutOption = Annotated[Path | None, typer.Option(help="A new file to write to.")]
 
 
 @app.command()
@@ -64,48 +48,68 @@ def verify(
         str | None, typer.Option(help="The log's verifier key, or a file that holds it.")
     ] = None,
     proof: Annotated[Path | None, typer.Option(help="A file from `prove`.")] = None,
-    workspace: Workspace = Path(),
-    lang: Annotated[Language, typer.Option(help="Language of the findings.")] = "en",
-    as_json: AsJson = False,
+    workspace: WorkspaceOption = Path(),
+    json: JsonOption = False,
 ) -> None:
     """Say where a history was changed, cut, reordered or forked; or check a proof file.
 
     Whoever can rewrite the whole journal can make it agree with itself. Name a checkpoint that
     was kept where they could not reach it, and the verifier key as you first got it.
     """
-    here = places(workspace)
     kept = list(against or [])
     if proof is not None:
-        _show_proof(proof, kept, _key(vkey, here), as_json=as_json)
+        proven, checkpoint = flow.verify_proof(proof, key=_key(vkey, workspace), against=kept)
+        _put_proven(proven, checkpoint, json=json)
         return
     if export is not None:
-        key = _key(vkey, here) if vkey or kept else None
+        key = _key(vkey, workspace) if vkey or kept else None
         found = flow.verify_export(export, key=key, against=kept, watch=_watch)
     else:
-        if here.last_signed.exists():
-            kept.append(here.last_signed)
-        found = flow.verify_journal(here.journal, key=_key(vkey, here), against=kept, watch=_watch)
-    _show_audit(found, compared=bool(against), lang=lang, as_json=as_json)
+        here = open_workspace(workspace)
+        own = [here.last_checkpoint_path] if here.last_checkpoint_path.exists() else []
+        found = flow.verify_journal(
+            here.journal_path, key=_key(vkey, workspace), against=[*kept, *own], watch=_watch
+        )
+    _put_audit(found, json=json)
+    if not kept and not json:
+        say(
+            "  Not compared with a checkpoint kept elsewhere (--against): "
+            "a history that was rewritten as a whole would not show."
+        )
+    if found.findings:
+        raise typer.Exit(EXIT_NO)
 
 
 @app.command()
-def export(*, out: Out = None, workspace: Workspace = Path(), as_json: AsJson = False) -> None:
-    """Write the journal as lines of JSON, one entry each, to a file or standard output."""
-    if as_json and out is None:
+def export(
+    *, out: OutOption = None, workspace: WorkspaceOption = Path(), json: JsonOption = False
+) -> None:
+    """Write the journal as lines of JSON, one entry each, to a file or to standard output."""
+    if json and out is None:
         raise BadInputError("--json", "needs --out, since the export itself is standard output")
     with _sink(out) as sink:
-        found = flow.export_journal(places(workspace).journal, sink, watch=_watch)
-    _show_audit(found, compared=True, lang="en", as_json=as_json, to_stderr=not as_json)
+        found = flow.export_journal(open_workspace(workspace).journal_path, sink, watch=_watch)
+    if out is not None:
+        _put_audit(found, json=json)
+    if found.findings:
+        notes().print("The journal has flaws; `sekisho journal verify` names them.")
+        raise typer.Exit(EXIT_NO)
 
 
 @app.command()
-def checkpoint(*, out: Out = None, workspace: Workspace = Path(), as_json: AsJson = False) -> None:
-    """Sign the journal as it is now. Keep the result where nobody can reach both."""
-    here = places(workspace)
+def checkpoint(
+    *, out: OutOption = None, workspace: WorkspaceOption = Path(), json: JsonOption = False
+) -> None:
+    """Sign the journal as it is now. Keep the result where nobody can reach it and the journal."""
+    here = open_workspace(workspace)
     note = flow.checkpoint_journal(
-        here.journal, key=here.key, vkey=here.vkey, last_signed=here.last_signed, watch=_watch
+        here.journal_path,
+        key=here.key_path,
+        vkey=here.vkey_path,
+        last_signed=here.last_checkpoint_path,
+        watch=_watch,
     )
-    _give(note, out, what="checkpoint", as_json=as_json)
+    _give(note, out, what="checkpoint", json=json)
 
 
 @app.command()
@@ -115,101 +119,96 @@ def prove(
     consistent_with: Annotated[
         Path | None, typer.Option(help="An older checkpoint, to prove that we only added to it.")
     ] = None,
-    out: Out = None,
-    workspace: Workspace = Path(),
-    as_json: AsJson = False,
+    out: OutOption = None,
+    workspace: WorkspaceOption = Path(),
+    json: JsonOption = False,
 ) -> None:
     """Write a proof that others verify without the journal, under the last signed checkpoint."""
-    here = places(workspace)
+    here = open_workspace(workspace)
     if seq is not None and consistent_with is None:
         made = flow.prove_inclusion(
-            here.journal, seq=seq, vkey=here.vkey, last_signed=here.last_signed
+            here.journal_path,
+            seq=seq,
+            vkey=here.vkey_path,
+            last_signed=here.last_checkpoint_path,
         )
     elif seq is None and consistent_with is not None:
         made = flow.prove_consistency(
-            here.journal, older=consistent_with, vkey=here.vkey, last_signed=here.last_signed
+            here.journal_path,
+            older=consistent_with,
+            vkey=here.vkey_path,
+            last_signed=here.last_checkpoint_path,
         )
     else:
         raise BadInputError("journal prove", "takes an entry's number or --consistent-with")
-    _give(made, out, what="proof", as_json=as_json)
+    _give(made, out, what="proof", json=json)
 
 
-def _key(given: str | None, here: Places) -> VerifierKey:
+def _key(given: str | None, workspace: Path) -> VerifierKey:
     if given is None:
-        return flow.read_vkey(here.vkey)
+        return flow.read_vkey(open_workspace(workspace).vkey_path)
     return flow.read_vkey(Path(given)) if Path(given).is_file() else parse_vkey(given, "--vkey")
 
 
 def _watch(rows: Iterable[Row], total: int | None) -> Iterable[Row]:
     """Show a bar on standard error while the rows go by, if a person is looking."""
-    console = Console(stderr=True)
-    if not console.is_terminal:
+    if not sys.stderr.isatty():
         return rows
-    return track(rows, "Reading the journal", total=total, console=console, transient=True)
+    return track(rows, "Reading the journal", total=total, console=notes(), transient=True)
 
 
-def _show_audit(
-    found: Audit, *, compared: bool, lang: Language, as_json: bool, to_stderr: bool = False
-) -> None:
+def _put_audit(found: Audit, *, json: bool) -> None:
     root = base64.b64encode(found.root).decode()
-    if as_json:
-        _print_json(
+    if json:
+        put_json(
             {
                 "size": found.size,
                 "root": root,
                 "agrees_to": found.agrees_to,
-                "findings": [
-                    each.as_json() | {"says": says(each, lang)} for each in found.findings
-                ],
+                "findings": findings_json(found.findings),
             }
         )
-    else:
-        lines = [f"{found.size:,} entries, root {root}"]
-        for each in found.findings:
-            lines += [f"✗ {says(each, lang)}", f"  → {what_to_do(each.code, lang)}"]
-        if not found.findings:
-            lines.append("✓ Every entry is as it was written, and follows the one before it.")
-        if found.agrees_to:
-            lines.append(f"✓ It begins with the {found.agrees_to:,} entries that were signed.")
-        if not compared:
-            lines.append(
-                "  Not compared with a checkpoint kept elsewhere (--against): "
-                "a history rewritten as a whole would not show."
-            )
-        typer.echo("\n".join(lines), err=to_stderr)
+        return
+    say(f"{found.size:,} entries, root {root}")
     if found.findings:
-        raise typer.Exit(ANSWER_IS_NO)
+        put_findings(found.findings)
+    else:
+        say("  ✓ Every entry is as it was written, and follows the one before it.")
+    if found.agrees_to:
+        say(f"  ✓ The journal begins with {found.agrees_to:,} entries that were signed.")
 
 
-def _show_proof(path: Path, kept: list[Path], key: VerifierKey, *, as_json: bool) -> None:
-    proven, checkpoint = flow.verify_proof(path, key=key, against=kept)
+def _put_proven(proven: Entry | Checkpoint, checkpoint: Checkpoint, *, json: bool) -> None:
     if isinstance(proven, Entry):
-        document = json.loads(proven.document)
+        document: Json = json_module.loads(proven.document)
         line = (
-            f"✓ Entry {proven.seq:,} of {checkpoint.origin}, {proven.kind} by {proven.actor} "
-            f"at {format_instant(proven.at)}, stands in the signed history."
+            f"  ✓ Entry {proven.seq:,} ({proven.kind}, {format_instant(proven.at)}, "
+            f"by {proven.actor}) stands in the signed history."
         )
     else:
-        document = {"size": proven.size, "root": base64.b64encode(proven.root).decode()}
-        line = f"✓ The signed history begins with the {proven.size:,} entries kept."
-    if as_json:
-        root = base64.b64encode(checkpoint.root).decode()
-        signed = {"origin": checkpoint.origin, "size": checkpoint.size, "root": root}
-        _print_json({"proven": document, "checkpoint": signed})
+        document = _checkpoint_json(proven)
+        line = f"  ✓ The signed history begins with the {proven.size:,} entries of the older one."
+    if json:
+        put_json({"proven": document, "checkpoint": _checkpoint_json(checkpoint)})
     else:
-        typer.echo(f"{line}\n  Signed: {checkpoint.size:,} entries, {checkpoint.origin}")
+        say(f"{checkpoint.origin}, {checkpoint.size:,} entries", line)
 
 
-def _give(data: bytes, out: Path | None, *, what: str, as_json: bool) -> None:
+def _checkpoint_json(checkpoint: Checkpoint) -> Json:
+    root = base64.b64encode(checkpoint.root).decode()
+    return {"origin": checkpoint.origin, "size": checkpoint.size, "root": root}
+
+
+def _give(data: bytes, out: Path | None, *, what: str, json: bool) -> None:
     if out is not None:
         with _sink(out) as sink:
             sink.write(data)
-    if as_json:
-        _print_json({what: data.decode(), "file": str(out) if out else None})
+    if json:
+        put_json({what: data.decode(), "file": str(out) if out else None})
     elif out is not None:
-        typer.echo(f"✓ {what} written to {out}")
+        say(f"  ✓ {what} written to {out}")
     else:
-        typer.echo(data.decode(), nl=False)
+        sys.stdout.write(data.decode())
 
 
 @contextmanager
@@ -230,7 +229,3 @@ def _sink(out: Path | None) -> Iterator[BinaryIO]:
     except BaseException:
         out.unlink(missing_ok=True)
         raise
-
-
-def _print_json(document: object) -> None:
-    typer.echo(json.dumps(document, ensure_ascii=False, indent=2))
