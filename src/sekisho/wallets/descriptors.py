@@ -6,7 +6,7 @@ must agree; afterwards btclib-wallet, the stricter one, derives alone (docs/adr/
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, TypeVar
 
 from btclib.exceptions import BTClibException
@@ -45,21 +45,23 @@ class SpendSize:
 
 
 def check_descriptor(text: str, network: Network, where: str) -> str:
-    """Return the descriptor in its one spelling, with its checksum.
+    """Return the descriptor in its one spelling: hardened steps with `h`, and a checksum.
 
     Raises `BadInputError` at `where` if it is not a public descriptor of scripts that keys can
-    spend, belongs to another network, has more than a receiving and an internal branch, or if the
-    two libraries derive different scripts from it.
+    spend, belongs to another network, counts a key twice in one script, has more than a receiving
+    and an internal branch, is spelled in an unusual way, or if the two libraries derive different
+    scripts from it.
     """
     body = text.partition("#")[0]
     if any(word in body for word in _NOT_SPENDABLE_BY_US):
         raise BadInputError(where, "a wallet's descriptor names keys, not an address or a script")
-    if "prv" in body:
-        raise BadInputError(where, "holds a private key; only public descriptors are registered")
     branches = _branches(text, network, where)
     if len(branches) > BRANCHES_MAX:
         raise BadInputError(where, "has more than a receiving and an internal branch")
-    spelled = btclib_descriptors.add_checksum(body)
+    if any(_reading(where, partial(_counts_twice, branch)) for branch in branches):
+        raise BadInputError(where, "counts one key twice, so it takes fewer keys than it says")
+    spelled = btclib_descriptors.add_checksum(body.replace("'", "h"))
+    _refuse_other_spelling(spelled, network, where)
     _refuse_disagreement(spelled, branches, where)
     return spelled
 
@@ -80,7 +82,7 @@ def derive_script(descriptor: str, network: Network, branch: int, index: int) ->
     branches = _branches(descriptor, network, "descriptor")
     if branch >= len(branches):
         raise BadInputError("descriptor", f"has no branch {branch}")
-    return _reading("descriptor", lambda: _script(branches[branch], index))
+    return _reading("descriptor", partial(_script, branches[branch], index))
 
 
 def inner_scripts(descriptor: str, network: Network, branch: int, index: int) -> tuple[bytes, ...]:
@@ -119,13 +121,27 @@ def _sized(length: int) -> int:
 def _branches(
     text: str, network: Network, where: str
 ) -> tuple[btclib_descriptors.Descriptor, ...]:
-    def read() -> tuple[btclib_descriptors.Descriptor, ...]:
-        singles = btclib_descriptors.multipath_descriptors(text, _BTCLIB_NAMES[network])
-        return tuple(
-            btclib_descriptors.parse(single, _BTCLIB_NAMES[network]) for single in singles
-        )
+    """Return the parsed branches; raises `BadInputError` also for a private key among the keys."""
+    private: dict[str, str] = {}
 
-    return _reading(where, read)
+    def read() -> tuple[btclib_descriptors.Descriptor, ...]:
+        name = _BTCLIB_NAMES[network]
+        singles = btclib_descriptors.multipath_descriptors(text, name)
+        return tuple(btclib_descriptors.parse(single, name, private) for single in singles)
+
+    branches = _reading(where, read)
+    # An xprv is handed back in `private`; of a WIF the key remembers that it was one.
+    if private or any(key.wif_prefix for each in branches for key in each.key_expressions):
+        raise BadInputError(where, "holds a private key; only public descriptors are registered")
+    return branches
+
+
+def _refuse_other_spelling(spelled: str, network: Network, where: str) -> None:
+    """Raise unless each branch is written as btclib-wallet writes it: hex in small letters."""
+    singles = btclib_descriptors.multipath_descriptors(spelled, _BTCLIB_NAMES[network])
+    for single, branch in zip(singles, _branches(spelled, network, where), strict=True):
+        if single.partition("#")[0] != str(branch):
+            raise BadInputError(where, f"is spelled in an unusual way; usual would be {branch}")
 
 
 def _refuse_disagreement(
@@ -134,7 +150,7 @@ def _refuse_disagreement(
     """Raise unless embit derives the same first scripts on every branch."""
     for branch, first in enumerate(branches):
         count = COMPARED_COUNT if first.is_ranged else 1
-        ours = [_script(first, index) for index in range(count)]
+        ours = [_reading(where, partial(_script, first, index)) for index in range(count)]
         try:
             second = EmbitDescriptor.from_string(spelled.partition("#")[0])
             which = branch if len(branches) > 1 else None
@@ -148,6 +164,30 @@ def _refuse_disagreement(
             raise BadInputError(
                 where, f"two libraries derive different scripts on branch {branch}"
             )
+
+
+def _counts_twice(descriptor: btclib_descriptors.Descriptor) -> bool:
+    """Return whether a script asks for signatures of one key as if it were two.
+
+    Two leaves of a taproot tree may well share a key: only one of them is ever used.
+    """
+    scripts = [descriptor.key_expressions]
+    if isinstance(descriptor, btclib_descriptors.TrDescriptor):
+        leaves = _leaves(descriptor.tree)
+        scripts = [each.keys for each in leaves if isinstance(each, btclib_descriptors.MultiA)]
+    for keys in scripts:
+        points = [key.sec(0, descriptor.network)[1:33] for key in keys]  # x only, as in BIP-340
+        if len(set(points)) != len(points):
+            return True
+    return False
+
+
+def _leaves(
+    tree: btclib_descriptors.DescriptorTree | None,
+) -> list[btclib_descriptors.DescriptorLeaf]:
+    if tree is None:
+        return []
+    return [*_leaves(tree[0]), *_leaves(tree[1])] if isinstance(tree, tuple) else [tree]
 
 
 def _script(descriptor: btclib_descriptors.Descriptor, index: int) -> bytes:
