@@ -6,8 +6,8 @@
 import sys
 import traceback
 
-import click
 import typer
+from typer.exceptions import Abort, Exit, TyperException
 
 from sekisho.cli import drill, gate, init, journal, passes, roster, scan, wallets
 from sekisho.cli.output import (
@@ -63,19 +63,17 @@ def run(arguments: list[str]) -> int:
         return _failed(str(error), where=error.where, as_json=as_json, code=EXIT_BAD_INPUT)
     except WorldError as error:
         return _failed(str(error), where="", as_json=as_json, code=EXIT_OUR_FAULT)
-    except click.exceptions.Abort:
+    except Abort:
         return _failed("stopped", where="", as_json=as_json, code=EXIT_OUR_FAULT)
-    except click.ClickException as error:
-        error.show()
-        return error.exit_code
+    except Exit as done:
+        return done.exit_code
+    except TyperException as error:
+        message = f"{error.format_message()} (see `sekisho --help`)"
+        return _failed(message, where="command line", as_json=as_json, code=EXIT_BAD_INPUT)
     except Exception:  # noqa: BLE001 - the last line of defence: never a half-said answer
         traceback.print_exc()
-        return _failed(
-            "this is a fault of Sekisho's; nothing was allowed",
-            where="",
-            as_json=as_json,
-            code=EXIT_OUR_FAULT,
-        )
+        message = "this is a fault of Sekisho's; nothing was allowed"
+        return _failed(message, where="", as_json=as_json, code=EXIT_OUR_FAULT)
     return code if isinstance(code, int) else 0
 
 

@@ -14,6 +14,12 @@ from sekisho.respond.records import Valuation
 def outcome_json(outcome: Outcome, files: Sequence[Path]) -> dict[str, object]:
     """Return the drill's document. Amounts are JSON numbers: all of them are below 2**53."""
     incident, standing = outcome.incident, outcome.standing
+    loss: dict[str, object] = {
+        "amount_sat": int(incident.loss.amount_sat),
+        "fee_sat": int(incident.loss.fee_sat),
+        **_valued(incident.loss.valuation),
+        "beside": [_valued(each) for each in incident.loss.beside],
+    }
     return {
         "drill": NAME,
         "variant": outcome.variant.value,
@@ -31,26 +37,8 @@ def outcome_json(outcome: Outcome, files: Sequence[Path]) -> dict[str, object]:
             "findings": findings_json(outcome.gate_findings),
             "honest_verdict": outcome.honest_verdict,
         },
-        "watch": {
-            "verdict": outcome.verdict.kind.value,
-            "pass_id": outcome.verdict.pass_id,
-            "findings": findings_json(outcome.verdict.findings),
-            "latency_ms": round(outcome.latency_ms, 3),
-            "signatures": signatures_document(incident.signatures),
-            "lookalike": {
-                "paid": outcome.resemblance.address,
-                "usual": outcome.resemblance.resembles,
-                "prefix_characters": outcome.resemblance.prefix_characters,
-                "suffix_characters": outcome.resemblance.suffix_characters,
-                "bits": f"{outcome.resemblance.bits:.1f}",
-            },
-        },
-        "loss": {
-            "amount_sat": int(incident.loss.amount_sat),
-            "fee_sat": int(incident.loss.fee_sat),
-            **_valued(incident.loss.valuation),
-            "beside": [_valued(each) for each in incident.loss.beside],
-        },
+        "watch": _watch_json(outcome),
+        "loss": loss,
         "incident": {
             "id": incident.incident_id,
             "recognised_at": format_instant(incident.recognised_at),
@@ -58,6 +46,23 @@ def outcome_json(outcome: Outcome, files: Sequence[Path]) -> dict[str, object]:
         },
         "journal": {"entries": outcome.journal_size},
         "files": [str(path) for path in files],
+    }
+
+
+def _watch_json(outcome: Outcome) -> dict[str, object]:
+    return {
+        "verdict": outcome.verdict.kind.value,
+        "pass_id": outcome.verdict.pass_id,
+        "findings": findings_json(outcome.verdict.findings),
+        "latency_ms": round(outcome.latency_ms, 3),
+        "signatures": signatures_document(outcome.incident.signatures),
+        "lookalike": {
+            "paid": outcome.resemblance.address,
+            "usual": outcome.resemblance.resembles,
+            "prefix_characters": outcome.resemblance.prefix_characters,
+            "suffix_characters": outcome.resemblance.suffix_characters,
+            "bits": f"{outcome.resemblance.bits:.1f}",
+        },
     }
 
 

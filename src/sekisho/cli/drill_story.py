@@ -13,6 +13,7 @@ from rich.text import Text
 
 from sekisho.drills.dmm_2024.facts import funding
 from sekisho.drills.dmm_2024.records import Outcome
+from sekisho.gate.outputs import rate_text
 from sekisho.kernel.catalogue import says
 from sekisho.kernel.finding import Finding
 from sekisho.kernel.money import format_btc, format_jpy
@@ -168,7 +169,7 @@ def _comparison(outcome: Outcome, language: Language) -> RenderableType:
     table.add_column(_say("approved", language), no_wrap=True)
     table.add_column(_say("signed", language), no_wrap=True)
     fee_sat = movement.fee_sat or 0
-    rate = f"{fee_sat / movement.transaction.vsize:,.1f} sat/vB"
+    rate = rate_text(fee_sat * 1000, movement.transaction.vsize)
     if standing is None or not isinstance(standing.asked.action, Transfer):
         nobody = Text(_say("nobody", language), style="yellow")
         table.add_row(_say("pays", language), nobody, f"{format_btc(paid.amount_sat)} BTC")

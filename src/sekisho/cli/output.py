@@ -3,7 +3,7 @@
 import json
 import os
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -82,11 +82,15 @@ def put_findings(findings: Sequence[Finding], *, style: str = "red") -> None:
 
 
 @contextmanager
-def byte_progress(what: str, *, shown: bool) -> Iterator[Progress | None]:
-    """Show a bar of bytes on standard error while people wait; nothing for programs."""
+def byte_progress(what: str, *, shown: bool) -> Iterator[Callable[[int, int], None] | None]:
+    """Show a bar of bytes on standard error while people wait; nothing for programs.
+
+    Yields what is to be called with the bytes done and the bytes in all.
+    """
     if not shown or not sys.stderr.isatty():
         yield None
         return
     columns = (f"{what} ", BarColumn(), DownloadColumn(), Speed(), TimeRemainingColumn())
     with Progress(*columns, console=notes(), transient=True) as progress:
-        yield progress
+        task = progress.add_task(what, total=None)
+        yield lambda done, total: progress.update(task, completed=done, total=total)

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from sekisho.app import Installation, current_time, installation, new_id
+from sekisho.app import Installation, current_time, installation
 from sekisho.chains.bitcoin.addresses import script_of
 from sekisho.chains.bitcoin.networks import Network
 from sekisho.chains.bitcoin.transaction import OutPoint, parse_outpoint
@@ -21,7 +21,7 @@ from sekisho.cli.options import (
     unlock,
 )
 from sekisho.cli.output import put_json, say, terminal
-from sekisho.cli.people import owner_of, trust_of
+from sekisho.cli.people import ask_with, new_pass, trust_of
 from sekisho.cli.standing import put_standing, standing_json
 from sekisho.edges.keys import public_key, take_sequence
 from sekisho.kernel.errors import BadInputError
@@ -46,6 +46,7 @@ from sekisho.passes.records import (
 )
 from sekisho.passes.verify import (
     Standing,
+    Trust,
     wallet_in_force,
     wallets_in_force,
 )
@@ -57,7 +58,7 @@ from sekisho.wallets.records import ChangeRule, Wallet
 app = typer.Typer(help="Passes: leave to let coins out.", no_args_is_help=True)
 PassArgument = Annotated[str, typer.Argument(help="The pass's id, or the start of its digest.")]
 ReasonOption = Annotated[str, typer.Option("--reason", help="Why, in your own words.")]
-_SEQUENCE_FINAL = 0xFFFF_FFFF
+_UINT32_MAX = 0xFFFF_FFFF
 
 
 @app.command("ask")
@@ -91,55 +92,30 @@ def ask(
     now = current_time()
     with installation(workspace) as here:
         trust = trust_of(here)
-        holdings = holdings_of(here.chain, wallets_in_force(trust))
-        found, reasons = wallet_in_force(trust, wallet)
-        if found is None:
-            raise Refused(reasons)
-        public = public_key(private)
-        network = here.workspace.network
-        outpoints = tuple(parse_outpoint(each, f"--coin {each}") for each in coin or ())
-        asked = Pass(
-            pass_id=new_id(now),
-            requester=owner_of(trust.roster, public, str(key)),
+        transfer = _transfer(
+            here,
+            trust,
+            wallet,
+            payments=tuple(_payment(each, here.workspace.network) for each in pay),
+            outpoints=tuple(parse_outpoint(each, f"--coin {each}") for each in coin or ()),
+            anchor=anchor,
+            fee=FeeRule(
+                fee_max_sat=parse_btc(fee_max, "--fee-max"),
+                feerate_max_sat_per_kvb=feerate_max * 1000,
+            ),
+            fee_bump=fee_bump,
+        )
+        asked = new_pass(
+            trust,
+            private,
+            key,
             terminal_id=terminal_id,
             purpose=purpose,
-            not_before_at=now,
-            expires_at=now + timedelta(hours=hours),
-            genesis_digest=trust.genesis_digest,
-            roster_digest=trust.genesis_digest,
-            policy_digest="",
-            action=Transfer(
-                chain=found.chain,
-                wallet_id=wallet,
-                wallet_digest=wallet_digest(found),
-                payments=tuple(_payment(each, network) for each in pay),
-                anchor=_anchor(anchor, outpoints, found, holdings),
-                inputs=ListedInputs(outpoints=outpoints)
-                if outpoints
-                else AnyInputs(inputs_max=1000),
-                change=_change(found),
-                transaction=TransactionRule(
-                    versions=(1, 2),
-                    locktime_min=0,
-                    locktime_max=_SEQUENCE_FINAL,
-                    sequence_min=0,
-                    sequence_max=_SEQUENCE_FINAL,
-                ),
-                fee=FeeRule(
-                    fee_max_sat=parse_btc(fee_max, "--fee-max"),
-                    feerate_max_sat_per_kvb=feerate_max * 1000,
-                ),
-                replacement=Replacement(fee_bump=fee_bump, replaces=""),
-            ),
-        )
-        standing = ask_for(
-            here.journal,
-            asked,
-            key=private,
-            public_key=public,
-            take_sequence=lambda at_least: take_sequence(key, at_least=at_least),
+            action=transfer,
             now=now,
+            valid_for=timedelta(hours=hours),
         )
+        standing = ask_with(here, asked, private, key, now=now)
     put_standing(standing, as_json=json, state=PassState.ASKED.value, only_id=only_id)
 
 
@@ -228,7 +204,8 @@ def show(
     with installation(workspace) as here:
         standing = standing_in(here.journal, find_pass(here.journal, name))
         where = _life(here, standing)
-    put_standing(standing, as_json=json, state=where.value)
+        spender = _anchor_spender(here, standing)
+    put_standing(standing, as_json=json, state=where.value, anchor_spender=spender)
 
 
 @app.command("list")
@@ -291,19 +268,60 @@ def _same_words(words: str, digest: str) -> bool:
 
 
 def _life(here: Installation, standing: Standing) -> PassState:
-    """Return the state of a pass, as far as the journal and the transactions seen tell."""
+    """Return the state of a pass by the journal. How deep a spending lies, only a node can say."""
     entries = tuple(here.journal.entries())
-    spent = {
-        each.outpoint for transaction in here.chain.transactions() for each in transaction.inputs
-    }
-    action = standing.asked.action
-    gone = isinstance(action, Transfer) and action.anchor in spent
     return state_of_pass(
         standing,
         issued=standing.digest in issued_digests(entries),
         cleared=[each for each in clearances(entries) if each.pass_digest == standing.digest],
-        anchor=AnchorFate.SPENT_OTHERWISE if gone else AnchorFate.UNSPENT,
+        anchor=AnchorFate.UNSPENT,
         now=current_time(),
+    )
+
+
+def _anchor_spender(here: Installation, standing: Standing) -> str:
+    """Return the txid of a transaction that we have seen spend the anchor, or nothing."""
+    action = standing.asked.action
+    if isinstance(action, Transfer):
+        for transaction in here.chain.transactions():
+            if any(each.outpoint == action.anchor for each in transaction.inputs):
+                return transaction.txid
+    return ""
+
+
+def _transfer(
+    here: Installation,
+    trust: Trust,
+    wallet_id: str,
+    *,
+    payments: tuple[Payment, ...],
+    outpoints: tuple[OutPoint, ...],
+    anchor: str,
+    fee: FeeRule,
+    fee_bump: bool,
+) -> Transfer:
+    """Return the transfer that the options describe, from the wallet in force."""
+    wallet, reasons = wallet_in_force(trust, wallet_id)
+    if wallet is None:
+        raise Refused(reasons)
+    holdings = holdings_of(here.chain, wallets_in_force(trust))
+    return Transfer(
+        chain=wallet.chain,
+        wallet_id=wallet_id,
+        wallet_digest=wallet_digest(wallet),
+        payments=payments,
+        anchor=_anchor(anchor, outpoints, wallet, holdings),
+        inputs=ListedInputs(outpoints=outpoints) if outpoints else AnyInputs(inputs_max=1000),
+        change=_change(wallet),
+        transaction=TransactionRule(
+            versions=(1, 2),
+            locktime_min=0,
+            locktime_max=_UINT32_MAX,
+            sequence_min=0,
+            sequence_max=_UINT32_MAX,
+        ),
+        fee=fee,
+        replacement=Replacement(fee_bump=fee_bump, replaces=""),
     )
 
 

@@ -1,11 +1,18 @@
-"""Whom this installation trusts, and whose a key is."""
+"""Whom this installation trusts, whose a key is, and how its owner asks for a pass."""
 
-from sekisho.app import Installation, current_time
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from sekisho.app import Installation, current_time, new_id
+from sekisho.edges.keys import public_key, take_sequence
 from sekisho.kernel.errors import BadInputError
 from sekisho.kernel.finding import Refused
 from sekisho.passes.evidence import gather_evidence
-from sekisho.passes.records import Roster
-from sekisho.passes.verify import Trust, establish_trust
+from sekisho.passes.flow import ask
+from sekisho.passes.records import Admin, Pass, Roster, Transfer
+from sekisho.passes.verify import Standing, Trust, establish_trust
 
 
 def trust_of(here: Installation) -> Trust:
@@ -26,3 +33,43 @@ def owner_of(roster: Roster, public_key: bytes, where: str) -> str:
         if public_key in {each.public_key for each in person.credentials}:
             return person.person_id
     raise BadInputError(where, "belongs to nobody on the roster")
+
+
+def new_pass(
+    trust: Trust,
+    key: Ed25519PrivateKey,
+    key_path: Path,
+    *,
+    terminal_id: str,
+    purpose: str,
+    action: Transfer | Admin,
+    now: datetime,
+    valid_for: timedelta,
+) -> Pass:
+    """Return a pass that the owner of `key` asks for now, bound to this genesis and roster."""
+    return Pass(
+        pass_id=new_id(now),
+        requester=owner_of(trust.roster, public_key(key), str(key_path)),
+        terminal_id=terminal_id,
+        purpose=purpose,
+        not_before_at=now,
+        expires_at=now + valid_for,
+        genesis_digest=trust.genesis_digest,
+        roster_digest=trust.genesis_digest,
+        policy_digest="",
+        action=action,
+    )
+
+
+def ask_with(
+    here: Installation, asked: Pass, key: Ed25519PrivateKey, key_path: Path, *, now: datetime
+) -> Standing:
+    """Record the pass with its requester's signature, under the key's next number."""
+    return ask(
+        here.journal,
+        asked,
+        key=key,
+        public_key=public_key(key),
+        take_sequence=lambda at_least: take_sequence(key_path, at_least=at_least),
+        now=now,
+    )

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from sekisho.app import current_time, installation, new_id
+from sekisho.app import current_time, installation
 from sekisho.cli.options import (
     JsonOption,
     KeyOption,
@@ -18,20 +18,19 @@ from sekisho.cli.options import (
     unlock,
 )
 from sekisho.cli.output import put_json, say
-from sekisho.cli.people import owner_of, trust_of
+from sekisho.cli.people import ask_with, new_pass, owner_of, trust_of
 from sekisho.cli.standing import put_standing
-from sekisho.edges.keys import make_key, public_key, take_sequence, write_new
+from sekisho.edges.keys import make_key, public_key, write_new
 from sekisho.edges.workspace import pin_genesis
 from sekisho.kernel.canonical import canonical_bytes, parse_json
 from sekisho.kernel.errors import BadInputError
 from sekisho.kernel.finding import Refused
 from sekisho.kernel.words import digest_words
 from sekisho.passes.evidence import gather_evidence
-from sekisho.passes.flow import ask, file_roster
+from sekisho.passes.flow import file_roster
 from sekisho.passes.records import (
     Admin,
     Credential,
-    Pass,
     Person,
     Quorum,
     Roster,
@@ -39,7 +38,7 @@ from sekisho.passes.records import (
     Terminal,
 )
 from sekisho.passes.roster import read_roster, roster_bytes, roster_digest
-from sekisho.passes.verify import establish_trust
+from sekisho.passes.verify import establish_trust, genesis_candidate
 
 app = typer.Typer(help="People, departments, keys and quorums.", no_args_is_help=True)
 _ROSTER_MAX_BYTES = 1_000_000
@@ -114,6 +113,18 @@ def new(
         say(f"Wrote {out}.", f"Digest: {digest}", *_spoken(digest))
 
 
+@app.command("digest")
+def digest(
+    path: Annotated[Path, typer.Argument(help="The roster file.")], *, json: JsonOption = False
+) -> None:
+    """Print a roster file's digest, computed on this machine from its bytes."""
+    found = roster_digest(_roster_document(path))
+    if json:
+        put_json({"roster": str(path), "digest": found})
+    else:
+        say(found)
+
+
 @app.command("adopt")
 def adopt(
     path: Annotated[Path, typer.Argument(help="The roster file.")],
@@ -126,43 +137,31 @@ def adopt(
     json: JsonOption = False,
 ) -> None:
     """File the genesis roster and ask its own quorum to adopt it. Others then approve the pass."""
-    document = canonical_bytes(
-        parse_json(read_file(path, limit_bytes=_ROSTER_MAX_BYTES), str(path))
-    )
+    document = _roster_document(path)
     roster = read_roster(document, str(path))
     if roster.version != 1:
         raise BadInputError(f"{path}: version", "is not 1; only a genesis roster is adopted")
     private = unlock(key, passphrase_file)
-    public = public_key(private)
-    owner = owner_of(roster, public, str(key))
+    owner = owner_of(roster, public_key(private), str(key))
     now = current_time()
     with installation(workspace) as here:
-        digest = file_roster(here.journal, document, actor=owner, now=now)
-        asked = Pass(
-            pass_id=new_id(now),
-            requester=owner,
+        genesis = file_roster(here.journal, document, actor=owner, now=now)
+        asked = new_pass(
+            genesis_candidate(gather_evidence(here.journal.entries()), genesis),
+            private,
+            key,
             terminal_id=terminal,
             purpose=f"Adopt the genesis roster of {roster.exchange}",
-            not_before_at=now,
-            expires_at=now + timedelta(days=30),
-            genesis_digest=digest,
-            roster_digest=digest,
-            policy_digest="",
             action=Admin(
                 subject_type=SubjectType.ROSTER,
                 subject_id="roster",
                 previous_digest="",
-                new_digest=digest,
+                new_digest=genesis,
             ),
-        )
-        standing = ask(
-            here.journal,
-            asked,
-            key=private,
-            public_key=public,
-            take_sequence=lambda at_least: take_sequence(key, at_least=at_least),
             now=now,
+            valid_for=timedelta(days=30),
         )
+        standing = ask_with(here, asked, private, key, now=now)
     put_standing(standing, as_json=json, only_id=only_id)
 
 
@@ -202,6 +201,14 @@ def show(workspace: WorkspaceOption = Path(), *, json: JsonOption = False) -> No
         say(f"  {person.person_id:<20} {person.department:<14} key {keys}…")
     needed = ", ".join(f"{count} of {name}" for name, count in roster.quorum_transfer.at_least)
     say(f"A pass needs {needed}; the requester does not count.")
+
+
+def _roster_document(path: Path) -> bytes:
+    """Return the canonical bytes of a roster file, which must be a roster."""
+    data = read_file(path, limit_bytes=_ROSTER_MAX_BYTES)
+    document = canonical_bytes(parse_json(data, str(path)))
+    read_roster(document, str(path))
+    return document
 
 
 def _person(text: str) -> Person:

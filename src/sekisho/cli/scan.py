@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.table import Table
+from rich.text import Text
 
 from sekisho.app import current_time, installation
 from sekisho.cli.options import JsonOption, WorkspaceOption
@@ -23,9 +23,8 @@ from sekisho.kernel.canonical import Json
 from sekisho.kernel.errors import BadInputError
 from sekisho.kernel.finding import Finding
 from sekisho.kernel.money import format_btc
-from sekisho.watch.flow import Judged, open_watch, scan_blocks, verdict_document
+from sekisho.watch.flow import SEED_SIZE, Judged, Scan, open_watch, scan_blocks, verdict_document
 from sekisho.watch.records import ALARMS, VerdictKind
-from sekisho.watch.sieve import SEED_SIZE
 
 _QUIET = {VerdictKind.MATCHED, VerdictKind.REPLACEMENT, VerdictKind.DEPOSIT}
 
@@ -48,29 +47,7 @@ def run(
 
     Exit code 3 if any movement is an alarm or could not be judged.
     """
-    now = current_time()
-    with installation(workspace) as here:
-        watch = open_watch(
-            here.journal,
-            here.chain.transactions(),
-            genesis_digest=here.pinned_genesis(),
-            now=now,
-        )
-        with byte_progress("Searching", shown=not json) as progress:
-            task = progress.add_task("", total=None) if progress else None
-
-            def show(done: int, total: int) -> None:
-                if progress is not None and task is not None:
-                    progress.update(task, completed=done, total=total)
-
-            blocks = BlockFiles(
-                files,
-                network=here.workspace.network,
-                xor_key=_xor_key(xor_key),
-                progress=show,
-            )
-            found = scan_blocks(watch, blocks.read, seed=secrets.token_bytes(SEED_SIZE), now=now)
-        here.chain.keep([each.movement.transaction for each in found.judged])
+    found, blocks = _search(workspace, files, _xor_key(xor_key), shown=not json)
     unread = [*blocks.findings, *found.findings]
     if json:
         put_json(
@@ -92,30 +69,52 @@ def run(
         raise typer.Exit(EXIT_NO)
 
 
+def _search(
+    workspace: Path, files: list[Path], xor_key: bytes | None, *, shown: bool
+) -> tuple[Scan, BlockFiles]:
+    """Search the files against the workspace's wallets, showing how far it is."""
+    now = current_time()
+    with installation(workspace) as here, byte_progress("Searching", shown=shown) as show:
+        watch = open_watch(
+            here.journal,
+            here.chain.transactions(),
+            genesis_digest=here.pinned_genesis(),
+            now=now,
+        )
+        blocks = BlockFiles(files, network=here.workspace.network, xor_key=xor_key, progress=show)
+        found = scan_blocks(watch, blocks.read, seed=secrets.token_bytes(SEED_SIZE), now=now)
+        here.chain.keep([each.movement.transaction for each in found.judged])
+    return found, blocks
+
+
 def _show(judged: tuple[Judged, ...], unread: list[Finding]) -> None:
-    if judged:
-        table = Table("verdict", "transaction", "wallets", "left (BTC)", "fee (BTC)", "pass")
-        for each in judged:
-            verdict = each.verdict
-            style = "bold red" if verdict.kind in ALARMS else ""
-            outgoing = any(spent.own is not None for spent in each.movement.inputs)
-            table.add_row(
-                verdict.kind.value,
-                verdict.txid,
-                ", ".join(verdict.wallet_ids),
-                format_btc(verdict.left_sat) if outgoing else "",
-                format_btc(verdict.fee_sat) if outgoing and verdict.fee_sat is not None else "",
-                verdict.pass_id,
-                style=style,
-            )
-        terminal().print(table)
     for each in judged:
-        if each.verdict.findings:
-            say(f"{each.verdict.txid}: {each.verdict.kind.value}")
-            put_findings(each.verdict.findings)
+        verdict = each.verdict
+        headline = Text(f"{verdict.kind.value.upper():<12} ", style=_style(verdict.kind))
+        headline.append(verdict.txid)
+        terminal().print(headline)
+        say(f"  {_what_moved(each)}")
+        put_findings(verdict.findings)
     if unread:
         say("Not searched:")
         put_findings(unread)
+
+
+def _style(kind: VerdictKind) -> str:
+    if kind in ALARMS:
+        return "bold red"
+    return "" if kind in _QUIET else "bold yellow"
+
+
+def _what_moved(judged: Judged) -> str:
+    """Return in one line what a movement moved."""
+    verdict, wallets = judged.verdict, ", ".join(judged.verdict.wallet_ids)
+    if all(spent.own is None for spent in judged.movement.inputs):
+        paid_sat = sum(each.amount_sat for each in judged.movement.outputs if each.own is not None)
+        return f"{format_btc(paid_sat)} BTC to {wallets}"
+    fee = "unknown" if verdict.fee_sat is None else f"{format_btc(verdict.fee_sat)} BTC"
+    under = f", pass {verdict.pass_id}" if verdict.pass_id else ", no pass"
+    return f"{format_btc(verdict.left_sat)} BTC left {wallets}, fee {fee}{under}"
 
 
 def _movement_json(judged: Judged) -> Json:

@@ -13,14 +13,19 @@ from sekisho.passes.verify import Standing
 
 
 def put_standing(
-    standing: Standing, *, as_json: bool, state: str = "", only_id: bool = False
+    standing: Standing,
+    *,
+    as_json: bool,
+    state: str = "",
+    anchor_spender: str = "",
+    only_id: bool = False,
 ) -> None:
     """Write where a pass stands."""
     if only_id:
         say(standing.asked.pass_id)
         return
     if as_json:
-        put_json(standing_json(standing, state=state))
+        put_json({**standing_json(standing, state=state), "anchor_spender": anchor_spender})
         return
     asked = standing.asked
     say(f"Pass {asked.pass_id}" + (f": {state}" if state else ""))
@@ -41,6 +46,8 @@ def put_standing(
         say(f"  puts in force  {action.subject_type.value} {action.subject_id}")
         say(f"                 {action.new_digest}")
     say(*_statement_lines(standing))
+    if anchor_spender:
+        say(f"  anchor     seen spent by {anchor_spender}")
     if standing.findings:
         say("  It allows nothing yet:")
         put_findings(standing.findings, style="yellow")

@@ -1,13 +1,14 @@
 """`sekisho wallets`: what we hold, where, and under which descriptor."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from rich.table import Table
 
-from sekisho.app import current_time, installation, new_id
+from sekisho.app import Installation, current_time, installation
 from sekisho.chains.bitcoin.addresses import script_of
 from sekisho.chains.bitcoin.transaction import Transaction, parse_transaction
 from sekisho.cli.options import (
@@ -21,15 +22,15 @@ from sekisho.cli.options import (
     unlock,
 )
 from sekisho.cli.output import put_json, say, terminal
-from sekisho.cli.people import owner_of, trust_of
+from sekisho.cli.people import ask_with, new_pass, trust_of
 from sekisho.cli.standing import put_standing
 from sekisho.edges.keys import public_key, take_sequence
 from sekisho.kernel.canonical import Json
 from sekisho.kernel.errors import BadInputError
 from sekisho.kernel.money import format_btc
-from sekisho.passes.flow import ask, file_wallet
-from sekisho.passes.records import Admin, Pass, SubjectType
-from sekisho.passes.verify import wallet_in_force, wallets_in_force
+from sekisho.passes.flow import file_wallet
+from sekisho.passes.records import Admin, SubjectType
+from sekisho.passes.verify import Standing, Trust, wallet_in_force, wallets_in_force
 from sekisho.wallets.descriptors import check_descriptor, derive_script
 from sekisho.wallets.documents import read_wallet, wallet_digest, wallet_document
 from sekisho.wallets.flow import holdings_of, observe
@@ -86,41 +87,16 @@ def register(
             level=Level.ADVISORY,
             proof="unproven",
         )
-        read_wallet(wallet_document(wallet), "wallet")
-        before, _ = wallet_in_force(trust, wallet_id)
-        digest = file_wallet(here.journal, wallet, actor="wallets", now=now)
-        public = public_key(private)
-        asked = Pass(
-            pass_id=new_id(now),
-            requester=owner_of(trust.roster, public, str(key)),
-            terminal_id=terminal_id,
-            purpose=f"Put wallet {wallet_id} in force",
-            not_before_at=now,
-            expires_at=now + timedelta(days=7),
-            genesis_digest=trust.genesis_digest,
-            roster_digest=trust.genesis_digest,
-            policy_digest="",
-            action=Admin(
-                subject_type=SubjectType.WALLET,
-                subject_id=wallet_id,
-                previous_digest="" if before is None else wallet_digest(before),
-                new_digest=digest,
-            ),
-        )
-        standing = ask(
-            here.journal,
-            asked,
-            key=private,
-            public_key=public,
-            take_sequence=lambda at_least: take_sequence(key, at_least=at_least),
-            now=now,
-        )
-        first = derive_script(wallet.descriptor, network, 0, 0)
-        address = open_book([wallet]).address(
-            OwnScript(wallet_id=wallet_id, script=first, branch=0, index=0)
-        )
+        standing = _put_in_force(here, trust, wallet, private, key, terminal_id, now)
     if not json and not only_id:
-        say(f"Its first address is {address}. No key holder has proven possession: unproven.")
+        own = OwnScript(
+            wallet_id=wallet_id,
+            script=derive_script(wallet.descriptor, network, 0, 0),
+            branch=0,
+            index=0,
+        )
+        say(f"Its first address is {open_book([wallet]).address(own)}.")
+        say("No key holder has proven possession of a key of it: unproven.")
     put_standing(standing, as_json=json, only_id=only_id)
 
 
@@ -254,6 +230,37 @@ def observe_transactions(
     for wallet in wallets:
         balance = format_btc(holdings.balance_sat(wallet.wallet_id))
         say(f"{wallet.wallet_id}: {balance} BTC")
+
+
+def _put_in_force(
+    here: Installation,
+    trust: Trust,
+    wallet: Wallet,
+    private: Ed25519PrivateKey,
+    key: Path,
+    terminal_id: str,
+    now: datetime,
+) -> Standing:
+    """File a wallet and ask for the admin pass that puts it in force."""
+    read_wallet(wallet_document(wallet), "wallet")
+    before, _ = wallet_in_force(trust, wallet.wallet_id)
+    digest = file_wallet(here.journal, wallet, actor="wallets", now=now)
+    asked = new_pass(
+        trust,
+        private,
+        key,
+        terminal_id=terminal_id,
+        purpose=f"Put wallet {wallet.wallet_id} in force",
+        action=Admin(
+            subject_type=SubjectType.WALLET,
+            subject_id=wallet.wallet_id,
+            previous_digest="" if before is None else wallet_digest(before),
+            new_digest=digest,
+        ),
+        now=now,
+        valid_for=timedelta(days=7),
+    )
+    return ask_with(here, asked, private, key, now=now)
 
 
 def _transaction(path: Path) -> Transaction:

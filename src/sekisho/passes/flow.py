@@ -33,7 +33,7 @@ from sekisho.passes.evidence import (
     statement_body,
 )
 from sekisho.passes.life import issued_digests
-from sekisho.passes.records import Approval, Decision, Pass, Transfer
+from sekisho.passes.records import Approval, Decision, Pass, SignedApproval, Transfer
 from sekisho.passes.roster import read_roster, roster_digest
 from sekisho.passes.sign import sign_approval
 from sekisho.passes.verify import Standing, Trust, genesis_candidate, standing_of
@@ -111,9 +111,9 @@ def state(
 ) -> Standing:
     """Sign a decision on a pass, record it, and return where the pass now stands.
 
-    Raises `Refused`, and records nothing, if the statement would not count: the requester
-    approves, the terminal is unknown, the pass is over. Raises `BadInputError` for a key that is nobody's.
-    The pass is issued with the statement that completes its quorum.
+    Raises `Refused`, and signs and records nothing, if the statement would not count: the
+    requester approves, the terminal is unknown, the pass is over. Raises `BadInputError` for a key
+    that is nobody's. The pass is issued with the statement that completes its quorum.
     """
     # Gather.
     evidence = gather_evidence(journal.entries())
@@ -133,22 +133,24 @@ def state(
         reason=reason,
         signed_at=now,
     )
-    signed = sign_approval(approval, key)
     _refuse_idle(trust, digest, approval)
     # Record.
-    journal.append(
-        Draft(
-            entry_id=make_ulid(now, approval_digest(signed.document)[:10]),
-            at=now,
-            kind=PASS_STATED,
-            actor=person_id,
-            body=statement_body(signed, parse_canonical(signed.document, "approval")),
-        )
-    )
+    journal.append(_statement(sign_approval(approval, key), approval))
     # Act.
     standing = standing_in(journal, digest)
     _issue(journal, standing, now=now)
     return standing
+
+
+def _statement(signed: SignedApproval, approval: Approval) -> Draft:
+    """Return the entry that records a signed statement: the same for the same statement."""
+    return Draft(
+        entry_id=make_ulid(approval.signed_at, approval_digest(signed.document)[:10]),
+        at=approval.signed_at,
+        kind=PASS_STATED,
+        actor=approval.approver,
+        body=statement_body(signed, parse_canonical(signed.document, "approval")),
+    )
 
 
 def standing_in(journal: JournalStore, digest: str) -> Standing:

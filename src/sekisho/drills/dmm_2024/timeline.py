@@ -25,20 +25,7 @@ def moments(variant: Variant, latency_ms: float) -> tuple[Moment, ...]:
         ),
     ]
     if variant is Variant.PASS:
-        story += [
-            Moment(
-                at=ASKED_AT,
-                what_en="The operator asks for a pass: 4,502.9 BTC to the usual address.",
-                what_ja="担当者が手形を申請：いつもの宛先へ 4,502.9 BTC。",
-                fact=False,
-            ),
-            Moment(
-                at=ASKED_AT + 3 * STEP,
-                what_en="Operations, security and finance have each signed the same bytes.",
-                what_ja="業務・セキュリティ・財務の三部門が、同じバイト列に署名。",
-                fact=False,
-            ),
-        ]
+        story += _request()
     story += [
         Moment(
             at=GATE_AT,
@@ -64,3 +51,21 @@ def moments(variant: Variant, latency_ms: float) -> tuple[Moment, ...]:
         ),
     ]
     return tuple(story)
+
+
+def _request() -> list[Moment]:
+    """Return how the pass came about."""
+    return [
+        Moment(
+            at=ASKED_AT,
+            what_en="The operator asks for a pass: 4,502.9 BTC to the usual address.",
+            what_ja="担当者が手形を申請：いつもの宛先へ 4,502.9 BTC。",
+            fact=False,
+        ),
+        Moment(
+            at=ASKED_AT + 3 * STEP,
+            what_en="Operations, security and finance have each signed the same bytes.",
+            what_ja="業務・セキュリティ・財務の三部門が、同じバイト列に署名。",
+            fact=False,
+        ),
+    ]
