@@ -1,0 +1,225 @@
+"""Finding the few transactions that touch our coins among all that there are.
+
+A `Sieve` holds what is watched: output scripts (any bytes, tens of millions) and outpoints.
+`scan_block` walks a raw block once and names each transaction that pays a watched script or
+spends a watched outpoint; nothing else in the block is parsed, hashed into an id, or kept. What
+is named is exact: a keyed filter rejects nearly everything from the processor's cache, and what
+passes is compared byte for byte.
+
+The merkle root is not checked here: a block that was changed on disk is noticed by
+`chains.bitcoin.parse_block`, or not at all.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import islice
+from typing import Final, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sekisho.chains.bitcoin.transaction import OutPoint
+from sekisho.kernel.errors import BadInputError
+from sekisho.watch import sieve_kernel as kernel
+
+BLOCK_SIZE_MAX: Final = 4_000_000
+"""BIP-141: every byte of a block weighs at least one of its four million weight units."""
+
+SEED_SIZE: Final = 16
+
+_CHUNK = 65_536
+_SLOTS_MIN = 1024
+_SLOTS_PER_FILTER_WORD = 8
+"""With tables a third to two thirds full: 12 to 24 bits of filter per key, and so 0.3 to 2 % of
+false alarms, which cost one look into the table each; 2 MiB at a million keys, 16 at ten."""
+
+_Item = TypeVar("_Item", bound=np.generic)
+_REASONS: Final = {
+    kernel.ENDS_EARLY: "it goes on beyond the end",
+    kernel.LONG_FORM: "a size is not written in its shortest form",
+    kernel.WITNESS_FLAG: "the witness flag is not 1",
+    kernel.NO_WITNESS: "the witness flag is set but no input has a witness",
+    kernel.NO_INPUTS: "a transaction has no inputs",
+    kernel.NO_OUTPUTS: "a transaction has no outputs",
+    kernel.BYTES_FOLLOW: "bytes follow the last transaction",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hit:
+    """One transaction that touches what is watched."""
+
+    offset: int
+    """Where it starts in the block."""
+    size: int
+    inputs: tuple[int, ...]
+    """Which of its inputs spend a watched outpoint."""
+    outputs: tuple[int, ...]
+    """Which of its outputs pay a watched script."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scanned:
+    """What one block, or one loose transaction, held."""
+
+    transactions: int
+    hits: tuple[Hit, ...]
+    """In the order of the block."""
+
+
+class KeySet:
+    """A growing set of byte strings in flat arrays: about 30 bytes each beside their own."""
+
+    def __init__(self, sip0: np.uint64, sip1: np.uint64) -> None:
+        self.keys = kernel.Keys(
+            sip0=sip0,
+            sip1=sip1,
+            total=0,
+            longest=-1,
+            arena=np.empty(32 * _SLOTS_MIN, np.uint8),
+            starts=np.zeros(_SLOTS_MIN, np.int64),
+            slots=np.zeros(_SLOTS_MIN, np.uint64),
+            filter=np.zeros(_SLOTS_MIN // _SLOTS_PER_FILTER_WORD, np.uint64),
+        )
+
+    def add(self, members: Iterable[bytes]) -> int:
+        """Add `members`; return how many of them were new. Room grows by doubling."""
+        before = self.keys.total
+        remaining = iter(members)
+        while chunk := list(islice(remaining, _CHUNK)):
+            data = np.frombuffer(b"".join(chunk), np.uint8)
+            sizes = np.fromiter(map(len, chunk), np.int64, len(chunk))
+            self._make_room(count=self.keys.total + len(chunk), size=data.size)
+            total = kernel.insert(self.keys, data, np.cumsum(sizes))
+            longest = max(self.keys.longest, int(sizes.max()))
+            self.keys = self.keys._replace(total=total, longest=longest)
+        return self.keys.total - before
+
+    def _make_room(self, *, count: int, size: int) -> None:
+        """Grow what is too small for `count` members, of which the new ones have `size` bytes."""
+        old = self.keys
+        used = int(old.starts[old.total])
+        arena = _grown(old.arena, used=used, needed=used + size)
+        starts = _grown(old.starts, used=old.total + 1, needed=count + 1)
+        self.keys = old._replace(arena=arena, starts=starts)
+        slots = old.slots.size
+        while 3 * count > 2 * slots:  # fuller than two thirds, probing gets slow
+            slots *= 2
+        if slots > old.slots.size:
+            table = np.zeros(slots, np.uint64)
+            bits = np.zeros(slots // _SLOTS_PER_FILTER_WORD, np.uint64)
+            self.keys = self.keys._replace(slots=table, filter=bits)
+            kernel.reindex(self.keys)
+
+
+class Sieve:
+    """What is watched, ready to be held against blocks. For one thread at a time.
+
+    `seed` is 16 random bytes that outsiders do not know: without them nobody can write scripts
+    that collide in the filter. It has no influence on what is found.
+    """
+
+    def __init__(self, seed: bytes) -> None:
+        if len(seed) != SEED_SIZE:
+            raise ValueError(f"a seed has {SEED_SIZE} bytes")
+        sip0, sip1 = np.frombuffer(seed, np.uint64)
+        self._scripts = KeySet(sip0, sip1)
+        self._outpoints = KeySet(sip0, sip1)
+        self._start = np.empty(_most(kernel.TRANSACTION_SIZE_MIN) + 1, np.int32)
+        self._inputs = _room(kernel.INPUT_SIZE_MIN)
+        self._outputs = _room(kernel.OUTPUT_SIZE_MIN)
+
+    @property
+    def scripts(self) -> int:
+        """How many scripts are watched."""
+        return self._scripts.keys.total
+
+    @property
+    def outpoints(self) -> int:
+        """How many outpoints are watched."""
+        return self._outpoints.keys.total
+
+    def watch_scripts(self, scripts: Iterable[bytes]) -> int:
+        """Watch these output scripts too; return how many were new."""
+        return self._scripts.add(scripts)
+
+    def watch_outpoints(self, outpoints: Iterable[OutPoint]) -> int:
+        """Watch these outpoints too; return how many were new."""
+        return self._outpoints.add(each.serialize() for each in outpoints)
+
+    def scan_block(self, data: bytes | memoryview, where: str) -> Scanned:
+        """Return the transactions of one raw block that touch what is watched.
+
+        Raises `BadInputError` naming the offset if `data` is not laid out as a block: bytes
+        missing or left over, sizes not in their shortest form, or more than `BLOCK_SIZE_MAX`.
+        """
+        return self._scan(data, where, header=kernel.HEADER_SIZE)
+
+    def scan_transaction(self, data: bytes | memoryview, where: str) -> Scanned:
+        """Return what one raw transaction touches; raises as `scan_block` does."""
+        return self._scan(data, where, header=0)
+
+    def _scan(self, data: bytes | memoryview, where: str, *, header: int) -> Scanned:
+        if not 0 < len(data) <= BLOCK_SIZE_MAX:
+            raise BadInputError(where, f"{len(data)} bytes are no block and no transaction")
+        array = np.frombuffer(data, np.uint8)
+        array.flags.writeable = False  # one type, so that the kernel is compiled once
+        count, at, inputs, outputs = kernel.sift(
+            array,
+            header,
+            (self._outpoints.keys, self._scripts.keys),
+            self._start,
+            (self._inputs, self._outputs),
+        )
+        if count < 0:
+            raise BadInputError(f"{where}: byte {at}", _REASONS[count])
+        hits = self._hits(count, inputs, outputs) if inputs or outputs else ()
+        return Scanned(transactions=count, hits=hits)
+
+    def _hits(self, count: int, inputs: int, outputs: int) -> tuple[Hit, ...]:
+        """Gather the inputs and outputs found by their transaction."""
+        spent = _by_transaction(self._inputs.first[:count], self._inputs.found[:inputs])
+        paid = _by_transaction(self._outputs.first[:count], self._outputs.found[:outputs])
+        return tuple(
+            Hit(
+                offset=int(self._start[number]),
+                size=int(self._start[number + 1] - self._start[number]),
+                inputs=tuple(spent.get(number, ())),
+                outputs=tuple(paid.get(number, ())),
+            )
+            for number in sorted(spent.keys() | paid.keys())
+        )
+
+
+def _by_transaction(firsts: kernel.Rows, found: kernel.Rows) -> dict[int, list[int]]:
+    """Return, by number of transaction, the places in it of the rows found."""
+    numbers = np.searchsorted(firsts, found, side="right") - 1
+    grouped: dict[int, list[int]] = {}
+    for number, place in zip(numbers.tolist(), (found - firsts[numbers]).tolist(), strict=True):
+        grouped.setdefault(number, []).append(place)
+    return grouped
+
+
+def _most(size_min: int) -> int:
+    """Return how many things of at least this size begin in the largest block."""
+    return BLOCK_SIZE_MAX // size_min + 1
+
+
+def _room(size_min: int) -> kernel.Items:
+    """Return room for the inputs or outputs of any block; memory is taken as it is used."""
+    most = _most(size_min)
+    return kernel.Items(
+        first=np.empty(_most(kernel.TRANSACTION_SIZE_MIN) + 1, np.int32),
+        at=np.empty(most, np.int32),
+        size=np.full(most, kernel.OUTPOINT_SIZE, np.int32),
+        hash=np.empty(most, np.uint64),
+        found=np.empty(most, np.int32),
+    )
+
+
+def _grown(array: NDArray[_Item], *, used: int, needed: int) -> NDArray[_Item]:
+    if needed <= array.size:
+        return array
+    larger = np.empty(max(needed, 2 * array.size), array.dtype)
+    larger[:used] = array[:used]
+    return larger
