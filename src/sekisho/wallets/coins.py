@@ -39,7 +39,8 @@ def fold_holdings(book: ScriptBook, transactions: Iterable[Transaction]) -> Hold
     The book grows as indexes are used, and the fold is repeated until it grows no more, so that a
     payment to an index beyond the first gap is found in any order.
     """
-    seen = list({transaction.txid: transaction for transaction in transactions}.values())
+    by_txid = {transaction.txid: transaction for transaction in transactions}
+    seen = [by_txid[txid] for txid in sorted(by_txid)]
     while True:
         coins = _coins(book, seen)
         larger = book.extended(coin.own for coin in coins.values())

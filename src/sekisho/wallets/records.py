@@ -81,4 +81,4 @@ class Coin:
     amount_sat: Sat
     own: OwnScript
     spent_by: str | None
-    """The txid of a transaction we have seen spend it."""
+    """The txid of a transaction we have seen spend it; of several that do, the largest."""
