@@ -9,6 +9,7 @@ in bits, of all the leading and trailing characters that agree, however a screen
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from math import log2
 
 _BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
@@ -91,6 +92,7 @@ def _common(first: str, second: str) -> int:
     return length
 
 
+@lru_cache(maxsize=4096)
 def _base58_prefix_bits(prefix: str) -> float:
     """Return -log2 of the chance that a random base58check address begins with `prefix`.
 
@@ -99,16 +101,14 @@ def _base58_prefix_bits(prefix: str) -> float:
     """
     version = _BASE58_VERSIONS[prefix[0]]
     first, last = version << _CHECKED_BITS, (version + 1) << _CHECKED_BITS
-    digits = prefix if version else prefix[1:]
-    if not digits:
-        return 0.0
-    if not version and digits[0] == "1":
-        # One more leading 1 is one more zero byte.
-        zeros = len(digits) - len(digits.lstrip("1"))
-        last >>= 8 * zeros
-        digits = digits.lstrip("1")
+    digits = prefix
+    if not version:
+        # Each leading 1 is a zero byte, the version's own first; more digits mean no more of them.
+        digits = prefix.lstrip("1")
+        last >>= 8 * (len(prefix) - len(digits) - 1)
         if not digits:
-            return 8.0 * zeros
+            return log2(1 << _CHECKED_BITS) - log2(last)
+        first = last >> 8
     number = 0
     for digit in digits:
         number = number * len(_BASE58) + _BASE58.index(digit)
