@@ -2,6 +2,7 @@
 
 import base64
 import json as json_module
+import os
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -27,7 +28,7 @@ from sekisho.journal.checkpoints import Checkpoint
 from sekisho.journal.notes import VerifierKey, parse_vkey
 from sekisho.journal.records import Entry, Row
 from sekisho.kernel.canonical import Json
-from sekisho.kernel.errors import BadInputError
+from sekisho.kernel.errors import BadInputError, WorldError
 from sekisho.kernel.instants import format_instant
 
 app = typer.Typer(no_args_is_help=True, help="Verify, export, sign and prove the journal.")
@@ -208,14 +209,21 @@ def _give(data: bytes, out: Path | None, *, what: str, json: bool) -> None:
     elif out is not None:
         say(f"  ✓ {what} written to {out}")
     else:
-        sys.stdout.write(data.decode())
+        with _sink(None) as sink:
+            sink.write(data)
 
 
 @contextmanager
 def _sink(out: Path | None) -> Iterator[BinaryIO]:
     """Open a new file, which is taken away again if it cannot be finished; or standard output."""
     if out is None:
-        yield sys.stdout.buffer
+        try:
+            yield sys.stdout.buffer
+            sys.stdout.buffer.flush()
+        except BrokenPipeError as error:
+            # Whoever read us has gone; what is still buffered must not fail a second time.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise WorldError("standard output was closed before the end") from error
         return
     try:
         file = out.open("xb")
@@ -226,6 +234,9 @@ def _sink(out: Path | None) -> Iterator[BinaryIO]:
     try:
         with file:
             yield file
+    except OSError as error:
+        out.unlink(missing_ok=True)
+        raise WorldError(f"{out}: cannot be finished: {error.strerror}") from error
     except BaseException:
         out.unlink(missing_ok=True)
         raise
