@@ -110,6 +110,13 @@ def test_a_block_cut_short_or_continued_is_refused(height: int) -> None:
         parse_block(raw + b"\x00", "b")
 
 
+def test_a_version_is_signed_as_bitcoin_core_shows_it() -> None:
+    raw = b"\xff\xff\xff\xff" + block_bytes(0)[4:80]
+    header = parse_header(raw, "header")
+    assert header.version == -1
+    assert header.serialize() == raw
+
+
 def test_a_header_has_80_bytes() -> None:
     for size in (0, 79, 81):
         with pytest.raises(BadInputError):

@@ -149,6 +149,7 @@ def test_multisig_takes_up_to_20_keys(threshold: int, total: int) -> None:
         multisig_script(1, (KEY, KEY[:-1])),
         multisig_script(2, KEYS)[:-1],
         multisig_script(2, KEYS) + b"\x61",
+        b"\x51" + (b"\x21" + KEY) * 2 + b"\x01\x01" + b"\x52\xae",  # a third thing, not counted
         b"\x01\x02" + multisig_script(2, KEYS)[1:],  # 2 is not spelled as a push
         b"\x52\x21" + KEY + b"\x51\xae",
         bytes((OP_CHECKMULTISIG,)) * 40,

@@ -114,7 +114,7 @@ def test_another_library_finds_the_same_digests(
     spent = data.draw(st.lists(payments, min_size=count, max_size=count))
     index = data.draw(st.integers(0, count - 1))
     script_code = data.draw(st.binary(max_size=60))
-    flag = data.draw(st.integers(0, 255))
+    flag = data.draw(st.sampled_from((*TAPROOT_FLAGS, 0x43, 0x23)) | st.integers(0, 255))
     signed = signed_parts(transaction, spent)
     theirs = Tx.parse(transaction.serialize(), check_validity=False)
     assert legacy_digest(signed, index, script_code, flag) == sig_hash.legacy(

@@ -165,7 +165,7 @@ def multisig_of(script: bytes) -> Multisig | None:
         return None
     threshold, total = _small_number(found[0]), _small_number(found[-2])
     keys = tuple(each.pushed for each in found[1:-2] if each.pushed and _is_key(each.pushed))
-    if threshold is None or total is None or not 1 <= threshold <= total:
+    if threshold is None or total is None or threshold > total:
         return None
     if len(keys) != len(found) - 3 or len(keys) != total:
         return None

@@ -64,18 +64,13 @@ class InputSignatures:
 
     @property
     def is_signed(self) -> bool:
-        """Whether as many keys as the script asks for have validly signed. Never on a guess."""
+        """Whether as many keys as the script asks for have validly signed.
+
+        False where not understood. That the signatures stand in the order that the script wants,
+        and whatever else it may ask, is not judged.
+        """
         valid = sum(each.state == "valid" for each in self.keys)
         return self.understood and valid >= self.threshold > 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Offered:
-    """One signature as offered: its body, and its flag apart."""
-
-    body: bytes
-    flag: int
-    name: str
 
 
 def signatures_of(transaction: Transaction, spent: Sequence[TxOut]) -> tuple[InputSignatures, ...]:
@@ -109,50 +104,52 @@ def _of_input(signed: Signed, index: int) -> InputSignatures:
 
 def _by_any_key(signed: Signed, index: int, revealed: Revealed) -> tuple[KeySignature, ...]:
     """Judge ECDSA signatures, each of which may be by any key that has none yet."""
-    keys = revealed.public_keys
-    found: dict[int, _Offered] = {}
-    unowned: list[_Offered] = []
-    for signature in filter(None, revealed.signatures):
-        offered = _Offered(
-            body=signature[:-1], flag=signature[-1], name=sighash_name(signature[-1])
-        )
-        digest = _ecdsa_digest(signed, index, revealed, offered.flag)
-        owner = next(
-            (
-                position
-                for position, key in enumerate(keys)
-                if position not in found
-                and verify_ecdsa(public_key=key, signature=offered.body, digest=digest)
-            ),
-            None,
-        )
-        if owner is None:
-            unowned.append(offered)
-        else:
-            found[owner] = offered
-    strays = " or ".join(sorted({each.name for each in unowned}))
+    owned, strays = _matched(signed, index, revealed)
+    stray_names = " or ".join(sorted({sighash_name(each[-1]) for each in strays}))
     return tuple(
         KeySignature(
             public_key=key,
             position=position,
             state="valid",
-            sighash=found[position].name,
-            low_s=is_low_s(found[position].body),
+            sighash=sighash_name(owned[position][-1]),
+            low_s=is_low_s(owned[position][:-1]),
         )
-        if position in found
+        if position in owned
         else KeySignature(
             public_key=key,
             position=position,
-            state="invalid" if unowned else "absent",
-            sighash=strays,
+            state="invalid" if strays else "absent",
+            sighash=stray_names,
         )
-        for position, key in enumerate(keys)
+        for position, key in enumerate(revealed.public_keys)
     )
 
 
-def _ecdsa_digest(signed: Signed, index: int, revealed: Revealed, flag: int) -> bytes:
+def _matched(
+    signed: Signed, index: int, revealed: Revealed
+) -> tuple[dict[int, bytes], list[bytes]]:
+    """Return the signature of each key that has one, by position, and those that are nobody's.
+
+    Keys are tried from the one after the last owner on: in a valid input the signatures stand in
+    the order of their keys, so that no more are tried than OP_CHECKMULTISIG itself would try.
+    """
     digest_of = legacy_digest if revealed.rule == "legacy" else segwit_digest
-    return digest_of(signed, index, revealed.script_code, flag)
+    keys = revealed.public_keys
+    owned: dict[int, bytes] = {}
+    strays: list[bytes] = []
+    first = 0
+    for signature in filter(None, revealed.signatures):
+        digest = digest_of(signed, index, revealed.script_code, signature[-1])
+        for position in (*range(first, len(keys)), *range(first)):
+            if position not in owned and verify_ecdsa(
+                public_key=keys[position], signature=signature[:-1], digest=digest
+            ):
+                owned[position] = signature
+                first = position + 1
+                break
+        else:
+            strays.append(signature)
+    return owned, strays
 
 
 def _by_place(signed: Signed, index: int, revealed: Revealed) -> tuple[KeySignature, ...]:
