@@ -1,4 +1,4 @@
-"""Every kind of input, signed well and badly by our own keys: who signed is found, or unclaimed."""
+"""Every kind of input, signed well and badly by keys of ours: who signed is found, or not said."""
 
 from dataclasses import dataclass, replace
 
