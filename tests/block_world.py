@@ -63,8 +63,8 @@ def hash_of(raw: bytes) -> bytes:
 
 
 @st.composite
-def chains(draw: st.DrawFn) -> list[bytes]:
-    """Return blocks in an order in which parents come first; forks happen.
+def chains(draw: st.DrawFn, *, forks: bool = True) -> list[bytes]:
+    """Return blocks in an order in which parents come first.
 
     Every spend is of an output created by an ancestor, or earlier in the same block; what one
     branch has spent, another may spend as well.
@@ -73,7 +73,8 @@ def chains(draw: st.DrawFn) -> list[bytes]:
     blocks: list[bytes] = []
     unspent: list[tuple[OutPoint, ...]] = []  # after each block, on its branch
     for _ in range(draw(st.integers(1, 8))):
-        parent = draw(st.integers(max(-1, len(blocks) - 3), len(blocks) - 1))
+        oldest = max(-1, len(blocks) - 3) if forks else len(blocks) - 1
+        parent = draw(st.integers(oldest, len(blocks) - 1))
         coins = list(unspent[parent]) if parent >= 0 else []
         previous = hash_of(blocks[parent]) if parent >= 0 else bytes(32)
         made = []
