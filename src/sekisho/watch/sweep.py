@@ -88,7 +88,7 @@ class Sweep:
 
     def _watched(self) -> tuple[int, int]:
         """Return how much the caller watches; what the sweep itself learned does not count."""
-        return self._sieve.scripts, 0
+        return self._sieve.scripts, self._sieve.outpoints - self._learned
 
     def _search(self, raw: RawBlock, lessons: set[int]) -> Iterator[Sighting]:
         """Yield what is new in one block; add its position to `lessons` if coins of ours are."""
