@@ -90,33 +90,35 @@ def test_saying_never_fails_and_never_speaks_to_the_terminal(
 
 @given(found=findings, template=st.text() | st.lists(names | hostile).map("".join))
 def test_no_template_can_fail_or_reach_into_an_object(found: Finding, template: str) -> None:
-    said = the_catalogue._filled(template, found)
+    said = the_catalogue._filled(template, found, "en")
     assert said == template or FIELD.search(template) or not is_printable(template)
-    said = the_catalogue._filled("{subject}{subject.__class__}{0}{x!r}{x:9}{missing}{", found)
+    said = the_catalogue._filled(
+        "{subject}{subject.__class__}{0}{x!r}{x:9}{missing}{", found, "en"
+    )
     assert said.endswith("{subject.__class__}{0}{x!r}{x:9}(missing?){")
 
 
 def test_money_is_written_as_people_write_it() -> None:
     found = finding("a.b", "s", loss_sat=450_290_000_000, loss_jpy=48_200_000_000, count=3)
-    said = the_catalogue._filled("{loss_sat}, {loss_jpy}, {count}", found)
+    said = the_catalogue._filled("{loss_sat}, {loss_jpy}, {count}", found, "en")
     assert said == "4,502.90000000 BTC, ¥48,200,000,000, 3"
 
 
 @pytest.mark.parametrize("value", ["²", "--5", "-", "", "１２", "9" * 5000, "1.5", "1\n"])
 def test_what_is_no_amount_is_shown_as_it_is(value: str) -> None:
     found = Finding(code="a.b", subject="s", facts=(("x_sat", value), ("x_jpy", value)))
-    assert the_catalogue._filled("{x_sat}{x_jpy}", found) == value.replace("\n", "\\n") * 2
+    assert the_catalogue._filled("{x_sat}{x_jpy}", found, "en") == value.replace("\n", "\\n") * 2
 
 
 def test_a_fact_in_braces_stays_text() -> None:
     found = finding("a.b", "{other}", other="secret {subject}")
-    assert the_catalogue._filled("{subject}", found) == "{other}"
-    assert the_catalogue._filled("{other}", found) == "secret {subject}"
+    assert the_catalogue._filled("{subject}", found, "en") == "{other}"
+    assert the_catalogue._filled("{other}", found, "en") == "secret {subject}"
 
 
 def test_escapes_and_direction_marks_are_spelled_out() -> None:
     found = finding("a.b", "\x1b[2J山田　太郎\u202e")
-    assert the_catalogue._filled("{subject}", found) == "\\x1b[2J山田　太郎\\u202e"
+    assert the_catalogue._filled("{subject}", found, "en") == "\\x1b[2J山田　太郎\\u202e"
 
 
 def test_an_unlisted_code_is_said_as_it_is() -> None:
@@ -129,3 +131,14 @@ def test_a_listed_code_says_what_to_do() -> None:
     for code, explained in catalogue().items():
         for language in LANGUAGES:
             assert what_to_do(code, language) == explained[language].do
+
+
+def test_instants_are_shown_as_the_readers_clock_shows_them() -> None:
+    found = finding("test.time", "x", seen_at="2024-05-31T04:26:00Z", odd_at="soon")
+    template = "{seen_at} {odd_at}"
+    assert the_catalogue._filled(template, found, "en") == "2024-05-31 04:26:00 UTC soon"
+    assert the_catalogue._filled(template, found, "ja") == (
+        "2024-05-31 13:26:00 JST（2024-05-31 04:26:00 UTC） soon"
+    )
+    last = finding("test.time", "x", seen_at="9999-12-31T23:59:59Z")
+    assert the_catalogue._filled("{seen_at}", last, "ja") == "9999-12-31 23:59:59 UTC"

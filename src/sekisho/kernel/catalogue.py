@@ -9,14 +9,18 @@ import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta, timezone
 from functools import cache
 from importlib import resources
 
+from sekisho.kernel.errors import BadInputError
 from sekisho.kernel.fields import is_printable
 from sekisho.kernel.finding import Finding
+from sekisho.kernel.instants import parse_instant
 from sekisho.kernel.money import format_btc, format_jpy
 from sekisho.kernel.words import Language
 
+_JST = timezone(timedelta(hours=9), "JST")
 _FIELD = re.compile(r"\{([a-z][a-z0-9_]*)\}")
 _AMOUNT = re.compile(r"-?[0-9]{1,78}")
 
@@ -50,10 +54,13 @@ def says(found: Finding, language: Language) -> str:
     """Return the finding as one sentence. Never raises, whatever the finding holds.
 
     A sentence about a theft must not fail to be said: an unlisted code or a missing fact is shown
-    as such. Amounts in facts named `..._sat` or `..._jpy` are written as people write money.
+    as such. Amounts in facts named `..._sat` or `..._jpy` are written as people write money, and
+    instants in facts named `..._at` as their reader's clock shows them.
     """
     listed = catalogue().get(found.code)
-    return _visible(str(found)) if listed is None else _filled(listed[language].says, found)
+    if listed is None:
+        return _visible(str(found))
+    return _filled(listed[language].says, found, language)
 
 
 def what_to_do(code: str, language: Language) -> str:
@@ -62,22 +69,39 @@ def what_to_do(code: str, language: Language) -> str:
     return listed[language].do if listed else ""
 
 
-def _filled(template: str, found: Finding) -> str:
+def _filled(template: str, found: Finding, language: Language) -> str:
     """Return `template` with the facts in place of their names in braces, and of nothing else.
 
     Not `str.format`, whose fields reach attributes and raise: a fact is text, and stays text.
     """
-    facts = {name: _written(name, value) for name, value in found.facts}
+    facts = {name: _written(name, value, language) for name, value in found.facts}
     facts["subject"] = found.subject
     return _FIELD.sub(lambda field: _visible(facts.get(field[1], f"({field[1]}?)")), template)
 
 
-def _written(name: str, value: str) -> str:
+def _written(name: str, value: str, language: Language) -> str:
     if name.endswith("_sat") and _AMOUNT.fullmatch(value):
         return f"{format_btc(int(value))} BTC"
     if name.endswith("_jpy") and _AMOUNT.fullmatch(value):
         return f"¥{format_jpy(int(value))}"
+    if name.endswith("_at"):
+        return _local(value, language)
     return value
+
+
+def _local(value: str, language: Language) -> str:
+    """Return an instant as its reader's clock shows it: in Japanese, Japan's first."""
+    try:
+        at = parse_instant(value, "fact")
+    except BadInputError:
+        return value
+    utc = f"{at:%Y-%m-%d %H:%M:%S} UTC"
+    if language == "en":
+        return utc
+    try:
+        return f"{at.astimezone(_JST):%Y-%m-%d %H:%M:%S} JST（{utc}）"
+    except OverflowError:  # the last hours of the year 9999
+        return utc
 
 
 def _visible(text: str) -> str:
