@@ -36,6 +36,7 @@ APPROVAL_FORMAT = "sekisho/approval/v1"
 SEQUENCE_MAX = 2**53 - 1
 _INPUTS_MAX = 10_000
 _UINT32_MAX = 0xFFFF_FFFF
+_VERSION_MAX = 3
 _FEERATE_MAX_SAT_PER_KVB = 100_000_000_000
 
 
@@ -251,11 +252,11 @@ def _read_change(fields: Fields) -> ChangeAllowance:
 
 def _read_transaction_rule(fields: Fields) -> TransactionRule:
     versions = fields.document("versions")
-    if not isinstance(versions, list) or not versions:
+    if not isinstance(versions, list) or not 1 <= len(versions) <= _VERSION_MAX:
         raise fields.fail("versions", "is not a list of versions")
     read = tuple(
         Fields({"version": each}, fields.where("versions")).integer(
-            "version", at_least=1, at_most=3
+            "version", at_least=1, at_most=_VERSION_MAX
         )
         for each in versions
     )
