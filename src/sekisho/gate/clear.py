@@ -46,16 +46,21 @@ def clear(
     if read is None:
         raise Refused(findings)
     txid = read.transaction.txid
-    findings.extend(
-        finding("gate.pass_used", standing.asked.pass_id, txid=before.txid)
-        for before in used
-        if before.pass_digest == pass_digest and before.txid != txid
-    )
+    if not transfer.replacement.fee_bump:
+        # Any other transaction under the pass spends the anchor too, so the chain allows only one;
+        # but only a pass that says so lets a second one be signed.
+        findings.extend(
+            finding("gate.pass_used", standing.asked.pass_id, txid=before.txid)
+            for before in used
+            if before.pass_digest == pass_digest and before.txid != txid
+        )
     if findings:
         raise Refused(findings)
     unsigned = read.transaction.serialize(with_witness=False)
     return Cleared(
+        pass_id=standing.asked.pass_id,
         pass_digest=pass_digest,
+        replaceable=transfer.replacement.fee_bump,
         psbt=psbt,
         txid=txid,
         transaction_digest=tagged_digest("unsigned-transaction", unsigned).hex(),

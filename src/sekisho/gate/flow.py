@@ -3,17 +3,21 @@
 The answer is in the journal before anybody hears it, whichever it is.
 """
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 from sekisho.gate.clear import clear
 from sekisho.gate.records import Cleared
 from sekisho.journal.records import Draft
 from sekisho.journal.store import JournalStore
-from sekisho.kernel.finding import Finding, Refused
+from sekisho.kernel.digest import document_digest
+from sekisho.kernel.finding import Finding, Refused, finding
+from sekisho.kernel.ulid import make_ulid
 from sekisho.passes.evidence import gather_evidence
 from sekisho.passes.life import GATE_CLEARED, GATE_REFUSED, clearances
 from sekisho.passes.verify import establish_trust, wallets_in_force
 from sekisho.wallets.registry import open_book
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def check_psbt(
@@ -27,7 +31,9 @@ def check_psbt(
 ) -> Cleared:
     """Return `Cleared` if the pass allows the PSBT, or raise `Refused` with every reason.
 
-    `genesis_digest` is pinned in the gate's own configuration.
+    `genesis_digest` is pinned in the gate's own configuration. A refusal is recorded under
+    `entry_id`. Asking again about a transaction that was cleared gives the same answer; of two
+    gates that ask at once about two transactions under one pass, one at most is answered yes.
     """
     # Gather.
     entries = tuple(journal.entries())
@@ -46,24 +52,50 @@ def check_psbt(
             used=clearances(entries),
             now=now,
         )
-    except Refused as refused:
         # Record.
+        _record_clearance(cleared, journal, now)
+    except Refused as refused:
         journal.append(_refusal(refused.findings, pass_digest, entry_id, now))
         raise
-    journal.append(
-        Draft(
-            entry_id=entry_id,
-            at=now,
-            kind=GATE_CLEARED,
-            actor="gate",
-            body={
-                "pass_digest": pass_digest,
-                "txid": cleared.txid,
-                "transaction_digest": cleared.transaction_digest,
-            },
-        )
-    )
     return cleared
+
+
+def _record_clearance(cleared: Cleared, journal: JournalStore, now: datetime) -> None:
+    """Write a clearance down, or raise `Refused` if another gate has just used the pass.
+
+    Between gathering and recording, another gate may have cleared something else. The entry's id
+    follows from the pass, so the journal itself holds one clearance of a pass and no second one.
+    """
+    place = {
+        "pass_digest": cleared.pass_digest,
+        "txid": cleared.txid if cleared.replaceable else "",
+    }
+    randomness = bytes.fromhex(document_digest("gate-clearance", dict(place)))[:10]
+    draft = Draft(
+        entry_id=make_ulid(_EPOCH, randomness),
+        at=now,
+        kind=GATE_CLEARED,
+        actor="gate",
+        body={
+            "pass_digest": cleared.pass_digest,
+            "txid": cleared.txid,
+            "transaction_digest": cleared.transaction_digest,
+        },
+    )
+    try:
+        journal.append(draft)
+    except Refused as conflict:
+        before = [
+            each
+            for each in clearances(journal.entries())
+            if each.pass_digest == cleared.pass_digest
+        ]
+        if any(each.transaction_digest == cleared.transaction_digest for each in before):
+            return
+        if not before:
+            raise
+        used = [finding("gate.pass_used", cleared.pass_id, txid=each.txid) for each in before]
+        raise Refused(used) from conflict
 
 
 def _refusal(

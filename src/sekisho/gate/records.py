@@ -35,7 +35,10 @@ class ReadPSBT:
 class Cleared:
     """A PSBT that its pass allows. Only `clear()` makes one; signers take nothing else."""
 
+    pass_id: str
     pass_digest: str
+    replaceable: bool
+    """Whether the pass lets another transaction take this one's place."""
     psbt: bytes
     """The very bytes that were judged; the signer signs these."""
     txid: str
