@@ -79,7 +79,7 @@ def _spent_output(psbt: ReadPSBT, index: int) -> tuple[TxOut | None, list[Findin
         return None, [finding("gate.previous_has_no_output", subject, index=index)]
     output = previous.outputs[outpoint.vout]
     if claimed.witness_utxo is not None and claimed.witness_utxo != output:
-        return None, [
+        return output, [
             finding(
                 "gate.witness_utxo_lies",
                 subject,

@@ -12,15 +12,16 @@ from sekisho.kernel.money import Sat
 _SEQUENCE_FINAL = 0xFFFF_FFFF
 
 
-def read_with_btclib(data: bytes, where: str) -> ReadPSBT:
-    """Return the PSBT as btclib-wallet reads it, or raise `BadInputError` with its reason.
+def read_with_btclib(data: bytes, where: str) -> tuple[ReadPSBT, str]:
+    """Return the PSBT as btclib-wallet reads it, and in what it contradicts itself, or "".
 
-    Its own validation is on: duplicate keys, trailing bytes, mixed versions, a `witness_utxo` that
-    contradicts the previous transaction, and scripts that do not hash to what is spent, are
-    refused here already. Our own checks say the same again, for we do not rely on it.
+    Raises `BadInputError` with the library's reason for what has no one reading: duplicate keys,
+    trailing bytes, mixed versions. What can be read and still is not valid (a `witness_utxo` that
+    contradicts the previous transaction, a coin spent twice) is read, so that our own checks name
+    every lie in it; it must be refused nevertheless.
     """
     try:
-        psbt = Psbt.parse(data)
+        psbt = Psbt.parse(data, check_validity=False)
         transaction = Transaction(
             version=psbt.tx_version,
             inputs=tuple(_tx_in(each) for each in psbt.inputs),
@@ -30,14 +31,24 @@ def read_with_btclib(data: bytes, where: str) -> ReadPSBT:
             ),
             locktime=psbt.lock_time,
         )
-        return ReadPSBT(
+        read = ReadPSBT(
             psbt_version=psbt.version,
             modifiable=psbt.tx_modifiable or 0,
             transaction=transaction,
             inputs=tuple(_read_input(each) for each in psbt.inputs),
         )
+        return read, _fault(psbt)
     except (BTClibException, ValueError, TypeError, RecursionError) as error:
         raise BadInputError(where, f"is not a PSBT we can read: {error}") from error
+
+
+def _fault(psbt: Psbt) -> str:
+    """Return why the library holds that a PSBT which it can read is not valid, or ""."""
+    try:
+        psbt.assert_valid()
+    except (BTClibException, ValueError, TypeError) as error:
+        return str(error) or type(error).__name__
+    return ""
 
 
 def _tx_in(psbt_in: PsbtIn) -> TxIn:

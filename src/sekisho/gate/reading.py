@@ -14,7 +14,7 @@ _MAGIC = b"psbt\xff"
 
 
 def psbt_bytes(data: bytes, where: str) -> bytes:
-    """Return the binary form of a PSBT file, which may be binary, base64 or hex.
+    """Return the binary form of a PSBT file, which may be binary, base64 or hex, in lines or not.
 
     Raises `BadInputError` at `where` if it is none of them, or too large to be judged.
     """
@@ -22,7 +22,7 @@ def psbt_bytes(data: bytes, where: str) -> bytes:
         raise BadInputError(where, f"is larger than {PSBT_SIZE_MAX_BYTES} bytes")
     if data.startswith(_MAGIC):
         return data
-    text = data.strip()
+    text = b"".join(data.split())  # base64 comes wrapped from many tools
     try:
         decoded = (
             bytes.fromhex(text.decode("ascii"))
@@ -39,17 +39,18 @@ def psbt_bytes(data: bytes, where: str) -> bytes:
 def read_psbt(data: bytes, where: str) -> tuple[ReadPSBT | None, list[Finding]]:
     """Return the PSBT if both readers read the same, else None and every difference.
 
-    Raises nothing for bad bytes: an unreadable PSBT is an answer of the gate, not an accident.
+    A PSBT that can be read but contradicts itself comes back with that finding. Raises nothing for
+    bad bytes: an unreadable PSBT is an answer of the gate, not an accident.
     """
     try:
-        first = read_with_btclib(data, where)
+        first, fault = read_with_btclib(data, where)
         second = read_with_embit(data, where)
     except BadInputError as error:
         return None, [finding("gate.psbt_unreadable", where, reason=error.reason)]
     differences = _differences(first, second)
     if differences:
         return None, [finding("gate.readers_disagree", where, field=each) for each in differences]
-    return first, []
+    return first, [finding("gate.psbt_not_valid", where, reason=fault)] if fault else []
 
 
 def _differences(first: ReadPSBT, second: ReadPSBT) -> list[str]:
