@@ -4,6 +4,8 @@ Read strictly, because everything else is believed on its strength: one person o
 department, one key for one person, no quorum that one department could meet.
 """
 
+from collections import Counter
+
 from sekisho.kernel.canonical import Json, canonical_bytes, parse_canonical
 from sekisho.kernel.digest import tagged_digest
 from sekisho.kernel.errors import BadInputError
@@ -15,6 +17,11 @@ from sekisho.wallets.documents import check_id
 FORMAT = "sekisho/roster/v1"
 _DEPARTMENTS_MIN = 2
 """No power rests with one person, or with several who share a department and a superior."""
+
+_FIELD = 2**255 - 19
+_ORDER_8 = 0x7A03AC9277FDC74EC6CC392CFA53202A0F67100D760B3CBA4FD84D3D706A17C7
+_SMALL_ORDER = frozenset({0, 1, _FIELD - 1, _ORDER_8, _FIELD - _ORDER_8})
+"""The y of the eight points of edwards25519 whose multiple by 8 is the neutral one."""
 
 
 def roster_digest(document: bytes) -> str:
@@ -50,8 +57,8 @@ def read_roster(data: bytes, where: str) -> Roster:
     """Return the roster in canonical bytes.
 
     Raises `BadInputError` at the field for anything that is not exactly a roster: an id twice, a
-    key of two people, a department that nobody named, a quorum that cannot be met or that one
-    department meets.
+    key of two people or one that anybody can sign for, a department that nobody named, a quorum
+    that cannot be met or that one department meets.
     """
     fields = Fields(parse_canonical(data, where), where)
     fields.choice("format", (FORMAT,))
@@ -88,23 +95,25 @@ def _check_whole(roster: Roster, where: str) -> None:
     _once([each.terminal_id for each in roster.terminals], f"{where}.terminals")
     _once([each.credential_id for each in credentials], f"{where}.people.credentials")
     _once([each.public_key.hex() for each in credentials], f"{where}.people.credentials")
+    departments = frozenset(roster.departments)
     for person in roster.people:
-        if person.department not in roster.departments:
+        if person.department not in departments:
             raise BadInputError(f"{where}.people", f"{person.department!r} is no department")
+    members = Counter(person.department for person in roster.people)
     for quorum in (roster.quorum_transfer, roster.quorum_admin):
         if len(quorum.at_least) < _DEPARTMENTS_MIN:
             raise BadInputError(f"{where}.quorum", "could be met by one department")
         for department, count in quorum.at_least:
-            members = sum(person.department == department for person in roster.people)
-            if members < count:
+            if members[department] < count:
                 raise BadInputError(
-                    f"{where}.quorum", f"{department} has {members} people, not {count}"
+                    f"{where}.quorum",
+                    f"{department} has {members[department]} people, not {count}",
                 )
 
 
 def _once(names: list[str], where: str) -> None:
-    for name in names:
-        if names.count(name) > 1:
+    for name, count in Counter(names).items():
+        if count > 1:
             raise BadInputError(where, f"{name!r} stands twice")
 
 
@@ -142,6 +151,11 @@ def _read_credential(fields: Fields) -> Credential:
         public_key=fields.hex("public_key", size=32),
     )
     fields.done()
+    # Under a key of small order a signature needs no private key, and a second spelling of a key
+    # (y not reduced) would be a second person's.
+    y = int.from_bytes(credential.public_key, "little") % 2**255
+    if y >= _FIELD or y in _SMALL_ORDER:
+        raise fields.fail("public_key", "is no key that only its holder can sign for")
     return credential
 
 
