@@ -70,6 +70,8 @@ def test_a_damaged_file(path: Path) -> None:
 def test_a_journal_that_another_program_keeps_locked(path: Path, store: JournalStore) -> None:
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
+        with open_journal(path, wait_seconds=0) as reader:
+            assert whole(reader) == [], "whoever only reads is not kept out"
         with pytest.raises(WorldError, match="locked"):
             store.append(a_draft(1))
         other.execute("ROLLBACK")

@@ -94,10 +94,15 @@ class JournalStore:
         self._path = path
         self._wait_seconds = wait_seconds
         self._engine = _engine(path, wait_seconds)
-        with self._outside(), self._engine.connect() as connection:
-            version = connection.execute(_VERSION).scalar()
-        if version != SCHEMA:
-            raise WorldError(f"journal {path}: has tables of version {version}, not {SCHEMA}")
+        with self._outside():
+            # Stays open for writing, with whoever holds the writers' lock.
+            self._writer = self._engine.connect()
+        try:
+            self._check_version()
+        except BaseException:
+            self.close()
+            raise
+        self._writer = self._writer.execution_options(immediate=True)
 
     def append(self, draft: Draft) -> Entry:
         """Write `draft` at the end and return the entry; when this returns, it is on the disk.
@@ -175,6 +180,7 @@ class JournalStore:
 
     def close(self) -> None:
         """Let go of the file."""
+        self._writer.close()
         self._engine.dispose()
 
     def __enter__(self) -> Self:
@@ -195,12 +201,17 @@ class JournalStore:
         # Debian 12's) can lose a commit when a second process checkpoints the write-ahead log
         # while it is being reset (sqlite.org/wal.html, "The WAL-Reset Bug"). Checkpoints run at
         # the end of a commit, so with this lock no two processes are ever in there together.
-        with (
-            exclusive(self._path, self._wait_seconds),
-            self._engine.connect() as connection,
-            connection.execution_options(immediate=True).begin(),
-        ):
-            yield connection
+        with exclusive(self._path, self._wait_seconds), self._writer.begin():
+            yield self._writer
+
+    def _check_version(self) -> None:
+        with self._outside():
+            version = self._writer.execute(_VERSION).scalar()
+            self._writer.rollback()
+        if version != SCHEMA:
+            raise WorldError(
+                f"journal {self._path}: has tables of version {version}, not {SCHEMA}"
+            )
 
     def _end(self, row: Row) -> tuple[int, bytes]:
         """Return place and hash of the last row; nothing is chained to one that was changed."""
