@@ -4,6 +4,7 @@ The pass allows 0.4 BTC to an address in use and, twice, 0.05 BTC to another, ou
 coins of `cold-1`; what is left, less a fee of 20,000 sat, comes back to the internal branch.
 """
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -27,9 +28,9 @@ from world_coins import (
 )
 from world_people import NOW
 
-from sekisho.chains.bitcoin.transaction import OutPoint, Transaction, TxOut
+from sekisho.chains.bitcoin.transaction import OutPoint, Transaction, TxIn, TxOut
 from sekisho.kernel.money import Sat
-from sekisho.passes.records import FeeRule, ListedInputs, Pass, Payment
+from sekisho.passes.records import FeeRule, ListedInputs, Pass, Payment, TransactionRule
 from sekisho.wallets.records import ChangeRule, Wallet
 
 USUAL = "1B6rJ6ZKfZmkqMyBGe5KR27oWkEbQdNM7P"
@@ -101,6 +102,25 @@ def scene(
     action = {**_transfer(usual.funded), **(transfer or {})}
     asked = _pass(usual.registered, usual.wallet, usual.funded, action, changes)
     return replace(usual, world=approve(ask(usual.registered, asked), asked), asked=asked)
+
+
+@cache
+def exact() -> Scene:
+    """Return a story whose pass leaves nothing open: no change, one locktime, one sequence."""
+    rule = TransactionRule(
+        versions=(2,),
+        locktime_min=0,
+        locktime_max=0,
+        sequence_min=0xFFFF_FFFD,
+        sequence_max=0xFFFF_FFFD,
+    )
+    return scene("one_branch", transfer={"transaction": rule})
+
+
+def parts(transaction: Transaction) -> tuple[int, Counter[TxIn], Counter[TxOut], int]:
+    """Return what a transaction is, but for the order of its inputs and of its outputs."""
+    inputs, outputs = Counter(transaction.inputs), Counter(transaction.outputs)
+    return transaction.version, inputs, outputs, transaction.locktime
 
 
 @cache

@@ -1,0 +1,69 @@
+"""What of the gate reads foreign bytes: PSBTs, in every form that a file may bring them in."""
+
+import json
+from base64 import b64encode
+from pathlib import Path
+
+from fuzz.hunt import Target
+from gate_scene import HOT, exact, honest, parts, scene
+from world_coins import book_of
+
+from sekisho.gate.correspond import correspond
+from sekisho.gate.reading import psbt_bytes, read_psbt
+from sekisho.kernel.errors import BadInputError
+from sekisho.passes.records import Transfer
+
+VECTORS = Path(__file__).parents[1] / "vectors" / "gate" / "bips.json"
+PLACE = "PSBT"
+
+
+def seeds() -> list[bytes]:
+    """Return honest PSBTs of some kinds in both versions, and the valid vectors of the BIPs."""
+    kinds = ("wsh_sortedmulti", "pkh", "tr_leaves")
+    ours = [honest(scene(kind), version=version).psbt for kind in kinds for version in (0, 2)]
+    cases = json.loads(VECTORS.read_text())["cases"]
+    theirs = [psbt_bytes(c["psbt"].encode(), PLACE) for c in cases if c["judgement"] == "valid"]
+    return [*ours, *theirs]
+
+
+def read_file(data: bytes) -> None:
+    """Whatever a file holds, what is taken out of it is taken as it is the next time too."""
+    psbt = psbt_bytes(data, PLACE)
+    for again in (psbt, b64encode(psbt), psbt.hex().encode()):
+        if psbt_bytes(again, PLACE) != psbt:
+            raise ValueError("a second form of the same PSBT was read as another")
+
+
+def read_one(data: bytes) -> None:
+    """What both readers read can be written, and has an id."""
+    read, findings = read_psbt(data, PLACE)
+    if read is None:
+        raise BadInputError(PLACE, str(findings[0]))
+    read.transaction.serialize()
+    if len(read.transaction.txid) != 64 or len(read.inputs) != len(read.transaction.inputs):
+        raise ValueError("half of a transaction was read")
+
+
+def judge_one(data: bytes) -> None:
+    """Only the honest transaction is without findings, whatever became of the PSBT around it."""
+    setting = exact()
+    transfer = setting.asked.action
+    if not isinstance(transfer, Transfer):
+        raise TypeError("the scene's pass moves coins")
+    book = book_of(setting.wallet, HOT)
+    read, findings = correspond(data, transfer, setting.wallet, book, where=PLACE)
+    if findings or read is None:
+        raise BadInputError(PLACE, str(findings))
+    if parts(read.transaction) != parts(setting.unsigned):
+        raise ValueError(f"another transaction has no findings: {read.transaction}")
+
+
+FUZZ_TARGETS: list[Target] = [
+    (
+        "gate.psbt_bytes",
+        read_file,
+        [plain := honest(exact()).psbt, b64encode(plain), plain.hex().encode()],
+    ),
+    ("gate.read_psbt", read_one, seeds()),
+    ("gate.correspond", judge_one, [honest(exact(), version=v).psbt for v in (0, 2)]),
+]
