@@ -2,6 +2,9 @@
 
 from collections import Counter
 
+from sekisho.chains.bitcoin.reader import compact_size
+from sekisho.chains.bitcoin.scripts import pushed_stack
+from sekisho.chains.bitcoin.transaction import Transaction
 from sekisho.kernel.finding import Finding, finding
 from sekisho.passes.records import AnyInputs, ListedInputs, Transfer
 from sekisho.wallets.records import ChangeRule
@@ -88,7 +91,7 @@ def _comes_back(
 
 
 def _fee(movement: Movement, transfer: Transfer) -> list[Finding]:
-    """Judge fee and feerate on the signed bytes, whose size is exact."""
+    """Judge fee and feerate; the feerate on the size that was known when the fee was chosen."""
     fee_sat = movement.fee_sat
     if fee_sat is None:
         return [finding("watch.fee_unknown", movement.transaction.txid)]
@@ -104,7 +107,7 @@ def _fee(movement: Movement, transfer: Transfer) -> list[Finding]:
         )
     ceiling = transfer.fee.feerate_max_sat_per_kvb
     vsize = movement.transaction.vsize
-    if fee_sat * 1000 > ceiling * vsize:
+    if fee_sat * 1000 > ceiling * largest_vsize(movement.transaction):
         findings.append(
             finding(
                 "watch.feerate_too_high",
@@ -114,6 +117,30 @@ def _fee(movement: Movement, transfer: Transfer) -> list[Finding]:
             )
         )
     return findings
+
+
+def largest_vsize(transaction: Transaction) -> int:
+    """Return the virtual size if every signature were of the largest size that it can have.
+
+    Whoever chose the fee, and the gate that judged it, could know no other: an ECDSA signature
+    comes out at 71 or 72 bytes, seldom less, as chance has it. A transaction exactly at its
+    ceiling must not become an alarm by that.
+    """
+    weight = transaction.weight
+    for spent in transaction.inputs:
+        short = sum(_short_by(item) for item in pushed_stack(spent.script_sig) or ())
+        before = len(spent.script_sig)
+        count_bytes = len(compact_size(before + short)) - len(compact_size(before))
+        weight += 4 * (short + count_bytes) + sum(_short_by(item) for item in spent.witness)
+    return -(-weight // 4)
+
+
+def _short_by(item: bytes) -> int:
+    """Return by how many bytes a signature is shorter than it could be; 0 for anything else."""
+    if len(item) == 64:
+        return 1  # BIP-340, without a sighash byte
+    der = 64 < len(item) < 72 and item[0] == 0x30 and item[1] == len(item) - 3
+    return 72 - len(item) if der else 0
 
 
 def _sat_per_vb(fee_sat: int, vsize: int) -> str:

@@ -12,6 +12,7 @@ A spent coin of ours is always judged, also when more comes back than leaves (pa
 """
 
 from collections import Counter
+from dataclasses import replace
 from datetime import timedelta
 
 from sekisho.kernel.finding import Finding, finding
@@ -19,6 +20,8 @@ from sekisho.kernel.instants import format_instant
 from sekisho.wallets.resemble import closest
 from sekisho.watch.differences import differences
 from sekisho.watch.records import (
+    ALARMS,
+    MovedInput,
     MovedOutput,
     Movement,
     Verdict,
@@ -33,7 +36,7 @@ DUST_SAT = 10_000
 
 def match(movement: Movement, state: WatchState) -> Verdict:
     """Return the one verdict on a movement, with everything that speaks for it."""
-    if all(each.own is None for each in movement.inputs):
+    if not any(_is_spent_of_ours(each, state) for each in movement.inputs):
         return _incoming(movement, state)
     unsure = _view_findings(movement, state)
     if unsure:
@@ -48,20 +51,29 @@ def match(movement: Movement, state: WatchState) -> Verdict:
     return _untouched(movement, state, findings)
 
 
+def _is_spent_of_ours(spent: MovedInput, state: WatchState) -> bool:
+    """Return whether an input spends our coin, or one that nobody can prove not to be ours.
+
+    An input whose previous transaction we lack, and that reveals nothing, may spend the very coin
+    that an allowed pass names as ours.
+    """
+    if spent.own is not None or spent.amount_sat is not None:
+        return spent.own is not None
+    return any(each.allowed for each in state.by_anchor.get(spent.outpoint, ()))
+
+
 def _incoming(movement: Movement, state: WatchState) -> Verdict:
     """Return the verdict on a movement that spends nothing of ours."""
     received_sat = sum(each.amount_sat for each in movement.outputs if each.own is not None)
     if received_sat <= DUST_SAT:
-        for output in movement.outputs:
-            alike = closest(output.address, state.known_addresses) if output.own is None else None
-            if (
-                alike is not None
-                and alike.alarming
-                and output.address not in state.known_addresses
-            ):
+        payers = [address for each in movement.inputs for address in each.addresses]
+        paid = [each.address for each in movement.outputs if each.own is None]
+        for address in (*payers, *paid):
+            alike = closest(address, state.known_addresses)
+            if alike is not None and alike.alarming and address not in state.known_addresses:
                 found = finding(
                     "watch.poisoning",
-                    output.address,
+                    address,
                     resembles=alike.resembles,
                     bits=f"{alike.bits:.1f}",
                     received_sat=received_sat,
@@ -86,47 +98,73 @@ def _view_findings(movement: Movement, state: WatchState) -> list[Finding]:
     findings.extend(
         finding("watch.previous_unknown", str(each.outpoint))
         for each in movement.inputs
-        if each.own is not None and each.amount_sat is None
+        if each.amount_sat is None and _is_spent_of_ours(each, state)
     )
     return findings
 
 
 def _against(allowed: list[WatchedPass], movement: Movement, state: WatchState) -> Verdict:
-    """Return the verdict on a movement that spends the anchor of at least one allowed pass."""
-    judged = [(each, differences(movement, each, state.book)) for each in allowed]
-    nearest, findings = min(judged, key=lambda pair: len(pair[1]))
-    if len(allowed) > 1:
+    """Return the verdict on a movement that spends the anchor of at least one allowed pass.
+
+    It is judged by the pass that speaks best for it: a pass that was asked for again in place of
+    an expired one reuses its anchor, and what the new one allows is no alarm because of the old.
+    """
+    verdict = min((_by_pass(each, movement, state) for each in allowed), key=_gravity)
+    if len({each.transfer.anchor for each in allowed}) > 1:
         others = ", ".join(each.pass_id for each in allowed)
-        findings = [*findings, finding("watch.several_passes", nearest.pass_id, passes=others)]
+        several = finding("watch.several_passes", verdict.pass_id, passes=others)
+        verdict = replace(verdict, findings=(*verdict.findings, several))
+    return verdict
+
+
+def _gravity(verdict: Verdict) -> tuple[bool, bool, int]:
+    alarming = verdict.kind in ALARMS
+    return alarming, verdict.kind is VerdictKind.DEVIATING, len(verdict.findings)
+
+
+def _by_pass(touched: WatchedPass, movement: Movement, state: WatchState) -> Verdict:
+    """Return the verdict on a movement by one allowed pass whose anchor it spends."""
+    findings = differences(movement, touched, state.book)
     txid = movement.transaction.txid
-    earlier = [each for each in nearest.seen_txids if each != txid]
-    if earlier and not nearest.transfer.replacement.fee_bump:
-        findings = [
-            *findings,
-            finding("watch.replacement_not_allowed", nearest.pass_id, txid=earlier[-1]),
-        ]
+    before = touched.seen_txids
+    earlier = before[: before.index(txid)] if txid in before else before
+    if earlier and not touched.transfer.replacement.fee_bump:
+        findings.append(
+            finding("watch.replacement_not_allowed", touched.pass_id, txid=earlier[-1])
+        )
+    in_time = any(at < touched.expires_at for at in touched.cleared_at)
+    if not in_time and movement.seen_at < touched.not_before_at:
+        at = format_instant(touched.not_before_at)
+        findings.append(finding("watch.pass_not_yet_valid", touched.pass_id, not_before_at=at))
     if findings:
-        findings = [*findings, *_lookalikes(movement.outputs, nearest, state)]
-        return _verdict(VerdictKind.DEVIATING, movement, nearest.pass_id, findings)
-    if not any(at < nearest.expires_at for at in nearest.cleared_at):
-        if movement.seen_at >= nearest.expires_at:
-            at = format_instant(nearest.expires_at)
-            late = finding("watch.pass_expired", nearest.pass_id, expired_at=at)
-            return _verdict(VerdictKind.EXPIRED, movement, nearest.pass_id, [late])
-        findings = [finding("watch.not_cleared", nearest.pass_id)]
+        findings.extend(_lookalikes(movement.outputs, touched, state))
+        return _verdict(VerdictKind.DEVIATING, movement, touched.pass_id, findings)
+    if not in_time and movement.seen_at >= touched.expires_at:
+        at = format_instant(touched.expires_at)
+        late = finding("watch.pass_expired", touched.pass_id, expired_at=at)
+        return _verdict(VerdictKind.EXPIRED, movement, touched.pass_id, [late])
+    if not in_time:
+        findings.append(finding("watch.not_cleared", touched.pass_id))
     kind = VerdictKind.REPLACEMENT if earlier else VerdictKind.MATCHED
-    return _verdict(kind, movement, nearest.pass_id, findings)
+    return _verdict(kind, movement, touched.pass_id, findings)
 
 
 def _untouched(movement: Movement, state: WatchState, findings: list[Finding]) -> Verdict:
-    """Return the verdict on a movement that touches no allowed pass."""
-    left = Counter((each.script, int(each.amount_sat)) for each in movement.outputs)
+    """Return the verdict on a movement that touches no allowed pass.
+
+    Reused only if it does what a used pass allowed and pays nobody else: a payment that was
+    allowed once must not give its name to a theft beside it.
+    """
+    outputs = Counter((each.script, int(each.amount_sat)) for each in movement.outputs)
+    foreign = Counter(
+        (each.script, int(each.amount_sat)) for each in movement.outputs if each.own is None
+    )
     for each in state.passes:
         payments = Counter(
             (payment.script, int(payment.amount_sat)) for payment in each.transfer.payments
         )
         used = bool(each.cleared_at or each.seen_txids)
-        if each.allowed and used and payments <= left:
+        if each.allowed and used and foreign <= payments <= outputs:
             again = finding("watch.pass_reused", each.pass_id)
             return _verdict(VerdictKind.REUSED, movement, each.pass_id, [*findings, again])
     findings = [

@@ -1,6 +1,6 @@
 """From a transaction to a movement: what left which wallet, to whom, and how we know."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 
 from sekisho.chains.bitcoin.addresses import address_of
@@ -20,14 +20,16 @@ def reconstruct(
     book: ScriptBook,
     network: Network,
     seen_at: datetime,
+    anchors: Collection[OutPoint] = (),
 ) -> Movement | None:
     """Return the movement that a transaction is, or None if it touches no wallet of ours.
 
     `outputs` are outputs of transactions whose bytes we hold: an amount is never taken from
     anybody's word. An input whose previous transaction we lack is still known as ours if it
-    reveals a script of ours (BIP-16, BIP-141), but its amount stays unproven.
+    reveals a script of ours (BIP-16, BIP-141), but its amount stays unproven. One that reveals
+    nothing (taproot) is not passed over if it spends one of `anchors`, the coins that passes name.
     """
-    inputs = tuple(_input(each, outputs, book) for each in transaction.inputs)
+    inputs = tuple(_input(each, outputs, book, network) for each in transaction.inputs)
     paid = tuple(
         MovedOutput(
             address=address_of(each.script, network) or f"script {each.script.hex()}",
@@ -37,7 +39,9 @@ def reconstruct(
         )
         for each in transaction.outputs
     )
-    if all(each.own is None for each in inputs) and all(each.own is None for each in paid):
+    spends_ours = any(each.own is not None for each in inputs)
+    pays_us = any(each.own is not None for each in paid)
+    if not spends_ours and not pays_us and not any(each.outpoint in anchors for each in inputs):
         return None
     return Movement(transaction=transaction, inputs=inputs, outputs=paid, seen_at=seen_at)
 
@@ -59,18 +63,20 @@ def revealed_scripts(spent: TxIn) -> tuple[bytes, ...]:
     return tuple(scripts)
 
 
-def _input(spent: TxIn, outputs: Mapping[OutPoint, TxOut], book: ScriptBook) -> MovedInput:
+def _input(
+    spent: TxIn, outputs: Mapping[OutPoint, TxOut], book: ScriptBook, network: Network
+) -> MovedInput:
     proven = outputs.get(spent.outpoint)
+    scripts = revealed_scripts(spent) if proven is None else (proven.script,)
     own: OwnScript | None = None
-    if proven is not None:
-        own = book.own(proven.script)
-    else:
-        for script in revealed_scripts(spent):
-            own = own or book.own(script)
+    for script in scripts:
+        own = own or book.own(script)
+    addresses = (address_of(script, network) for script in scripts)
     return MovedInput(
         outpoint=spent.outpoint,
         sequence=spent.sequence,
         amount_sat=None if proven is None else proven.amount_sat,
         script=None if proven is None else proven.script,
+        addresses=tuple(each for each in addresses if each is not None),
         own=own,
     )

@@ -53,6 +53,8 @@ class MovedInput:
     sequence: int
     amount_sat: Sat | None
     script: bytes | None
+    addresses: tuple[str, ...]
+    """Of the proven script, else of the scripts that the input itself reveals."""
     own: OwnScript | None
     """Ours by the proven script, or by the script that the input itself reveals."""
 
@@ -99,6 +101,7 @@ class WatchedPass:
     digest: str
     pass_id: str
     transfer: Transfer
+    not_before_at: datetime
     expires_at: datetime
     allowed: bool
     """The watcher verified a quorum for it; nobody of the roster spoke against it."""

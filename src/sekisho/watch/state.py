@@ -48,6 +48,7 @@ def fold_state(
                     digest=digest,
                     pass_id=asked.pass_id,
                     transfer=asked.action,
+                    not_before_at=asked.not_before_at,
                     expires_at=asked.expires_at,
                     allowed=digest in credence.believed,
                     cleared_at=tuple(cleared[digest]),
