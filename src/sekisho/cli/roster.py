@@ -239,5 +239,5 @@ def _spoken(digest: str) -> tuple[str, str]:
     raw = bytes.fromhex(digest)
     return (
         "Twelve words to compare by voice: " + " ".join(digest_words(raw, "en")),
-        "声で照合する十二語: " + "　".join(digest_words(raw, "ja")),
+        "口頭で照合する十二語：" + "　".join(digest_words(raw, "ja")),
     )
