@@ -109,7 +109,8 @@ def signed_psbt(psbt: bytes, *, by: Sequence[str] = SIGNERS) -> Psbt:
     return signing
 
 
-def signed_transaction(psbt: bytes, *, by: Sequence[str] = SIGNERS) -> Transaction:
+@cache
+def signed_transaction(psbt: bytes, *, by: tuple[str, ...] = SIGNERS) -> Transaction:
     """Return the signed transaction, whose scripts were run by the library and hold."""
     final = finalize(signed_psbt(psbt, by=by), solver=descriptors.miniscript_solver)
     tx = extract_tx(final, max_fee_rate=None)
