@@ -1,0 +1,89 @@
+"""An attacker who may name anything in the drill: can they write into its page?"""
+
+from dataclasses import replace
+
+from drill_world import outcome, pages
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from page_reader import read
+
+from sekisho.drills.dmm_2024.page import page
+from sekisho.drills.dmm_2024.records import Outcome, Variant
+from sekisho.kernel.fields import is_printable
+from sekisho.kernel.finding import Finding
+from sekisho.passes.records import Transfer
+
+HOSTILE = (
+    "<script>alert(1)</script>",
+    "</style><svg onload=alert(1)>",
+    "\"><img src=x onerror=alert(1)> ' onmouseover='x",
+    "{{ 7 * 7 }} {% include 'x' %} {amount} {0} {",
+    "]]> --> <!-- &lt;b&gt; &amp; &#60;",
+    "\u202edecorative\u2066 \x1b[2J \x00 \ud800",
+)
+hostile = st.one_of(
+    st.sampled_from(HOSTILE), st.text(alphabet=st.characters(exclude_categories=()), max_size=40)
+)
+
+
+def attacked(text: str) -> Outcome:
+    """Return an outcome in which everything that people or chains can name says `text`."""
+    shown = outcome(Variant.PASS)
+    standing = shown.standing
+    assert standing is not None
+    assert isinstance(standing.asked.action, Transfer)
+    payment = replace(standing.asked.action.payments[0], address=text)
+    action = replace(standing.asked.action, payments=(payment,))
+    asked = replace(
+        standing.asked, purpose=text, requester=text, terminal_id=text, pass_id=text, action=action
+    )
+    ballots = [
+        replace(each, approval=replace(each.approval, approver=text, terminal_id=text))
+        for each in standing.ballots
+    ]
+    found = [
+        Finding(code=each.code, subject=text, facts=tuple((name, text) for name, _ in each.facts))
+        for each in shown.verdict.findings
+    ]
+    loss = shown.incident.loss
+    return replace(
+        shown,
+        standing=replace(standing, asked=asked, ballots=tuple(ballots), digest=text),
+        words_en=(text,) * 12,
+        gate_findings=tuple(replace(each, subject=text) for each in shown.gate_findings),
+        verdict=replace(shown.verdict, findings=tuple(found)),
+        movement=replace(
+            shown.movement,
+            outputs=tuple(replace(each, address=text) for each in shown.movement.outputs),
+        ),
+        wallet_address=text,
+        usual_address=text,
+        moments=tuple(replace(each, what_en=text, what_ja=text) for each in shown.moments),
+        incident=replace(
+            shown.incident,
+            incident_id=text,
+            wallet_ids=(text,),
+            recognised_by=text,
+            loss=replace(loss, valuation=replace(loss.valuation, price_source=text)),
+        ),
+    )
+
+
+@given(hostile)
+@example(HOSTILE[0])
+@example(HOSTILE[1])
+@example(HOSTILE[2])
+@example(HOSTILE[3])
+@example(HOSTILE[4])
+@example(HOSTILE[5])
+@settings(max_examples=60)
+def test_nobody_can_write_anything_but_text_into_the_page(text: str) -> None:
+    html = page(attacked(text))
+    html.encode()  # a lone surrogate would not get this far
+    assert all(is_printable(line.replace("\xa0", " ")) for line in html.split("\n"))
+    root = read(html)
+    benign = [(each.tag, set(each.attributes)) for each in pages(Variant.PASS).all()]
+    assert [(each.tag, set(each.attributes)) for each in root.all()] == benign
+    if is_printable(text):
+        purposes = [each.raw for each in root.all("dd") if each.attributes.get("lang") == "en"]
+        assert purposes == [text, text]
