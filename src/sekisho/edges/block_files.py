@@ -259,10 +259,12 @@ def _xored(data: bytes, key: bytes, at: int) -> bytes:
         return data
     turn = at % len(key)
     turned = key[turn:] + key[:turn]
-    whole = len(data) // len(key)
-    words = np.frombuffer(data, np.uint64, whole) ^ np.frombuffer(turned, np.uint64)
-    rest = data[whole * len(key) :]
-    return words.tobytes() + bytes(a ^ b for a, b in zip(rest, turned, strict=False))
+    whole = len(data) // len(key) * len(key)
+    plain = np.empty(len(data), np.uint8)
+    words = np.frombuffer(data, np.uint64, whole // len(key))
+    np.bitwise_xor(words, np.frombuffer(turned, np.uint64), out=plain[:whole].view(np.uint64))
+    plain[whole:] = [a ^ b for a, b in zip(data[whole:], turned, strict=False)]
+    return plain.tobytes()
 
 
 # Recognising files -------------------------------------------------------------------------------
