@@ -7,6 +7,7 @@ so that they are not merely the list that the source has.
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from document_paths import changed, place
+from edwards import D, L, P, Point, multiple
 from world_people import key_of, roster
 
 from sekisho.kernel.canonical import Json, canonical_bytes, parse_json
@@ -20,28 +21,6 @@ def refusal(document: Json) -> BadInputError:
     with pytest.raises(BadInputError) as refused:
         read_roster(canonical_bytes(document), "roster")
     return refused.value
-
-
-P = 2**255 - 19
-L = 2**252 + 27742317777372353535851937790883648493
-D = -121665 * pow(121666, -1, P) % P
-Point = tuple[int, int]
-
-
-def add(one: Point, other: Point) -> Point:
-    (a, b), (c, d) = one, other
-    product = D * a * b * c * d % P
-    x = (a * d + b * c) * pow(1 + product, -1, P)
-    return x % P, (b * d + a * c) * pow(1 - product, -1, P) % P
-
-
-def multiple(point: Point, times: int) -> Point:
-    total = (0, 1)
-    while times:
-        if times & 1:
-            total = add(total, point)
-        point, times = add(point, point), times >> 1
-    return total
 
 
 def points_of_small_order() -> set[Point]:

@@ -1,7 +1,8 @@
 """Is this pass good? Judged from signatures alone, starting at a pinned genesis roster.
 
 What the caller must bring: the genesis digest from its own configuration (never from the journal)
-and the time. What comes back names every reason against, never a bare yes.
+and the time. What comes back names every reason against, never a bare yes. That a document has the
+digest under which it is filed is checked here too: the evidence may be an enemy's.
 
 1. The genesis roster is the document whose digest is pinned; its own quorum adopted it, and it has
    not expired.
@@ -22,10 +23,10 @@ from sekisho.kernel.errors import BadInputError
 from sekisho.kernel.finding import Finding, finding
 from sekisho.kernel.instants import format_instant
 from sekisho.passes.ballots import Ballot, Ballots, verify_ballots, why_set_aside
-from sekisho.passes.documents import read_pass
+from sekisho.passes.documents import pass_digest, read_pass
 from sekisho.passes.evidence import Evidence
 from sekisho.passes.records import Admin, Decision, Pass, Roster, SubjectType, Transfer
-from sekisho.passes.roster import read_roster
+from sekisho.passes.roster import read_roster, roster_digest
 from sekisho.wallets.documents import wallet_digest
 from sekisho.wallets.records import ChangeRule, Wallet
 
@@ -89,7 +90,7 @@ def genesis_candidate(evidence: Evidence, genesis_digest: str) -> Trust:
     if the evidence holds no such roster or it cannot be read.
     """
     document = evidence.rosters.get(genesis_digest)
-    if document is None:
+    if document is None or roster_digest(document) != genesis_digest:
         raise BadInputError(f"roster {genesis_digest[:16]}", "is not in the journal")
     roster = read_roster(document, "genesis roster")
     return Trust(
@@ -118,7 +119,7 @@ def wallet_in_force(trust: Trust, wallet_id: str) -> tuple[Wallet | None, tuple[
         current = adopted.pop()
         seen.add(current)
     wallet = trust.wallets.get(current)
-    if wallet is None or wallet.wallet_id != wallet_id:
+    if wallet is None or wallet.wallet_id != wallet_id or wallet_digest(wallet) != current:
         return None, (finding("passes.wallet_not_in_force", wallet_id), *reasons)
     return wallet, ()
 
@@ -177,7 +178,8 @@ def _readable(evidence: Evidence) -> dict[str, Pass]:
     passes: dict[str, Pass] = {}
     for digest, document in evidence.passes.items():
         try:
-            passes[digest] = read_pass(document, f"pass {digest[:16]}")
+            if pass_digest(document) == digest:
+                passes[digest] = read_pass(document, f"pass {digest[:16]}")
         except BadInputError:
             continue  # as if it had never been asked; whoever names it is told
     return passes

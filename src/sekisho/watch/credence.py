@@ -8,6 +8,7 @@ signed over these very bytes.
 """
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -15,31 +16,18 @@ from datetime import datetime
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from sekisho.kernel.canonical import Json, parse_canonical
+from sekisho.kernel.canonical import INTEGER_MAX, Json, parse_canonical
 from sekisho.kernel.errors import BadInputError
+from sekisho.kernel.fields import Fields
 from sekisho.kernel.instants import parse_instant
 from sekisho.passes.documents import read_pass
 from sekisho.passes.evidence import Evidence
 from sekisho.passes.records import Admin, Pass, Transfer
 from sekisho.passes.roster import read_roster
-from sekisho.wallets.documents import wallet_digest
+from sekisho.wallets.documents import check_id, wallet_digest
 from sekisho.wallets.records import ChangeRule, Wallet
 
 Document = dict[str, Json]
-
-_STATEMENT_TEXTS = (
-    "approver",
-    "credential_id",
-    "decision",
-    "format",
-    "genesis_digest",
-    "method",
-    "pass_digest",
-    "reason",
-    "signed_at",
-    "terminal_id",
-    "words",
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,16 +42,30 @@ class Credence:
     """Every other transfer that can be read, by digest."""
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Statement:
+    """What somebody said of a pass, as their own document says it."""
+
+    pass_digest: str
+    decision: str
+    genesis: str
+    speaker: tuple[str, str]
+    """The person, and the credential that they say they sign with."""
+    number: int
+    terminal: str
+    signed_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Court:
-    """The documents under one roster; statements are checked when a pass asks for them."""
+    """The documents under one roster."""
 
     genesis: str
     department_of: dict[str, str]
     key_of: dict[tuple[str, str], bytes]
     terminals: frozenset[str]
     needed: dict[str, dict[str, int]]
-    statements: dict[str, list[tuple[Document, bool]]] = field(default_factory=dict)
+    statements: dict[str, list[tuple[_Statement, bool]]] = field(default_factory=dict)
     """By pass digest: each genuine statement, and whether its number was used for another too."""
 
 
@@ -125,36 +127,45 @@ def _convene(roster: Document, genesis: str) -> _Court:
 
 def _hear(court: _Court, evidence: Evidence) -> None:
     """Sort the genuine statements by pass, noting the numbers that one signer used twice."""
-    genuine: list[Document] = []
+    genuine: dict[bytes, _Statement] = {}
     for signed in evidence.approvals:
         try:
-            said = _object(parse_canonical(signed.document, "approval"))
-            key = court.key_of[str(said["approver"]), str(said["credential_id"])]
+            said = _statement(signed.document)
             digest = hashlib.sha256(b"sekisho/approval/v1\n" + signed.document).digest()
-            Ed25519PublicKey.from_public_bytes(key).verify(signed.signature, digest)
-        except (BadInputError, KeyError, TypeError, ValueError, InvalidSignature):
+            key = Ed25519PublicKey.from_public_bytes(court.key_of[said.speaker])
+            key.verify(signed.signature, digest)
+        except (ValueError, KeyError, InvalidSignature):
             continue
-        if _is_statement(said) and said["genesis_digest"] == court.genesis:
-            genuine.append(said)
-    numbers = [(said["approver"], said["sequence"]) for said in genuine]
-    for said, number in zip(genuine, numbers, strict=True):
-        pass_digest = str(said["pass_digest"])
-        twice = numbers.count(number) > 1
-        court.statements.setdefault(pass_digest, []).append((said, twice))
+        if said.genesis == court.genesis:
+            genuine[signed.document] = said  # the same words, signed again, are the same statement
+    numbers = Counter((said.speaker[0], said.number) for said in genuine.values())
+    for said in genuine.values():
+        twice = numbers[said.speaker[0], said.number] > 1
+        court.statements.setdefault(said.pass_digest, []).append((said, twice))
 
 
-def _is_statement(said: Document) -> bool:
-    """Return whether these are the fields of a statement of version 1, and no others."""
-    return (
-        set(said) == {*_STATEMENT_TEXTS, "sequence"}
-        and all(isinstance(said[name], str) for name in _STATEMENT_TEXTS)
-        and isinstance(said["sequence"], int)
-        and not isinstance(said["sequence"], bool)
-        and said["sequence"] >= 1
-        and said["format"] == "sekisho/approval/v1"
-        and said["method"] == "ed25519-key-file"
-        and said["decision"] in {"ask", "approve", "reject", "void"}
+def _statement(document: bytes) -> _Statement:
+    """Return what a statement says; raises `BadInputError` unless every field is as it must be.
+
+    What is not in the record is read all the same: a statement that the gate cannot read, and so
+    does not count, is none here either.
+    """
+    fields = Fields(parse_canonical(document, "statement"), "statement")
+    fields.choice("format", ("sekisho/approval/v1",))
+    fields.choice("method", ("ed25519-key-file",))
+    fields.text("words", empty=True)
+    fields.text("reason", empty=True)
+    said = _Statement(
+        pass_digest=fields.hex("pass_digest", size=32).hex(),
+        decision=fields.choice("decision", ("ask", "approve", "reject", "void")),
+        genesis=fields.hex("genesis_digest", size=32).hex(),
+        speaker=(fields.text("approver"), fields.text("credential_id")),
+        number=fields.integer("sequence", at_least=1, at_most=INTEGER_MAX),
+        terminal=check_id(fields.text("terminal_id"), "statement.terminal_id"),
+        signed_at=fields.instant("signed_at"),
     )
+    fields.done()
+    return said
 
 
 def _asked(evidence: Evidence) -> Iterator[tuple[str, Pass]]:
@@ -175,18 +186,16 @@ def _allowed(court: _Court, digest: str, asked: Pass, kind: str) -> bool:
     was_asked = False
     approvers: set[str] = set()
     for said, number_twice in court.statements.get(digest, []):
-        if said["decision"] in {"reject", "void"}:
+        if said.decision in {"reject", "void"}:
             return False
-        try:
-            in_time = parse_instant(str(said["signed_at"]), "signed_at") < asked.expires_at
-        except BadInputError:
-            in_time = False
-        if number_twice or not in_time or said["terminal_id"] not in court.terminals:
+        in_time = said.signed_at < asked.expires_at
+        if number_twice or not in_time or said.terminal not in court.terminals:
             continue
-        if said["decision"] == "ask":
-            was_asked = was_asked or said["approver"] == asked.requester
-        elif said["approver"] != asked.requester:
-            approvers.add(str(said["approver"]))
+        person, _ = said.speaker
+        if said.decision == "ask":
+            was_asked = was_asked or person == asked.requester
+        elif person != asked.requester:
+            approvers.add(person)
     if not was_asked:
         return False
     present = [court.department_of[approver] for approver in approvers]
@@ -219,7 +228,9 @@ def _wallets(court: _Court, asked: Mapping[str, Pass], evidence: Evidence) -> di
                 break
             chain.extend(following)
         wallet = evidence.wallets.get(chain[-1])
-        if wallet is not None and not following and wallet.wallet_id == wallet_id:
+        if wallet is None or following:
+            continue
+        if wallet.wallet_id == wallet_id and wallet_digest(wallet) == chain[-1]:
             found[wallet_id] = wallet
     return found
 
