@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from datetime import timedelta, timezone
 from pathlib import Path
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
 from rich.panel import Panel
@@ -20,23 +19,29 @@ from sekisho.kernel.money import format_btc, format_jpy
 from sekisho.kernel.words import Language
 from sekisho.passes.records import Transfer
 from sekisho.respond.records import Valuation
+from sekisho.watch.records import VerdictKind
 
 JST = timezone(timedelta(hours=9), "JST")
 _WIDTH = 100
 
+_VERDICTS: dict[VerdictKind, dict[Language, str]] = {
+    VerdictKind.DEVIATING: {"en": "DEVIATING", "ja": "手形からの逸脱（DEVIATING）"},
+    VerdictKind.UNMATCHED: {"en": "UNMATCHED", "ja": "該当手形なし（UNMATCHED）"},
+}
+"""The only verdicts that the variants of this drill can come to."""
 _TEXT: dict[str, dict[Language, str]] = {
     "title": {
         "en": "Drill dmm-2024: 4,502.9 BTC, one validly signed transaction",
-        "ja": "演習 dmm-2024：4,502.9 BTC、正しく署名された一つの取引",
+        "ja": "演習 dmm-2024：4,502.9 BTC、有効な署名のある一つのトランザクション",
     },
     "key": {
         "en": "● published fact   ○ reconstruction (no record of the true request is public)",
-        "ja": "● 公表された事実　○ 再構成（実際の依頼の記録は公表されていない）",
+        "ja": "● 公表された事実　○ 再構成（実際の申請の記録は公表されていない）",
     },
     "approved": {"en": "What three departments approved", "ja": "三部門が承認した内容"},
     "signed": {"en": "What was to be signed", "ja": "署名されようとした内容"},
     "nobody": {"en": "Nobody had asked for anything", "ja": "誰も何も申請していない"},
-    "pays": {"en": "pays", "ja": "支払"},
+    "pays": {"en": "pays", "ja": "数量"},
     "to": {"en": "to", "ja": "宛先"},
     "fee": {"en": "fee", "ja": "手数料"},
     "rate": {"en": "feerate", "ja": "手数料率"},
@@ -44,15 +49,15 @@ _TEXT: dict[str, dict[Language, str]] = {
     "most": {"en": "at most", "ja": "上限"},
     "none": {"en": "none", "ja": "なし"},
     "back": {"en": "back to 3P8MfdM4…", "ja": "3P8MfdM4… に戻る"},
-    "words": {"en": "Compared by voice", "ja": "声で照合"},
+    "words": {"en": "Compared by voice: ", "ja": "口頭で照合："},
     "act1": {
         "en": "ACT ONE: the transaction meets the gate",
-        "ja": "第一幕：取引が関所に届く",
+        "ja": "第一幕：トランザクションが関所に届く",
     },
     "refused": {"en": "REFUSED. Nothing is signed.", "ja": "拒否。何も署名されない。"},
     "honest": {
         "en": "The transfer that was asked for meets the same gate: cleared.",
-        "ja": "承認どおりの送金は、同じ関所を通過する。",
+        "ja": "申請どおりの送付は、同じ関所を通過する。",
     },
     "act2": {
         "en": "ACT TWO: the gate is taken away",
@@ -60,38 +65,38 @@ _TEXT: dict[str, dict[Language, str]] = {
     },
     "caught": {
         "en": "{verdict}. The verdict was on the disk {latency} ms after the bytes arrived.",
-        "ja": "{verdict}。バイト列の到着から {latency} ミリ秒で、判定が台帳に書き込まれた。",
+        "ja": "{verdict}。\n  バイト列の到着から {latency} ミリ秒で、判定が台帳に書き込まれた。",
     },
     "keys": {
         "en": "The signatures hold: keys {signed} of {keys} signed all {inputs} inputs "
         "({threshold} are needed).",
-        "ja": "署名は有効：{keys} 本の鍵のうち {signed} が、{inputs} 個の入力すべてに署名"
+        "ja": "署名は有効：{keys} 本の鍵のうち鍵 {signed} が、{inputs} 個の入力すべてに署名"
         "（必要数 {threshold}）。",
     },
     "keys_why": {
         "en": "So nothing that looks at signatures alone would have stopped it.",
-        "ja": "署名だけを見る仕組みでは、止められなかった。",
+        "ja": "署名だけを確かめる仕組みでは、止められなかった。",
     },
     "alike": {
         "en": "{prefix} + {suffix} characters agree: {bits} bits, not chance. "
         "A first-4-last-4 rule misses it.",
-        "ja": "先頭 {prefix} 文字と末尾 {suffix} 文字が一致（{bits} ビット、偶然ではない）。"
-        "先頭 4・末尾 4 の比較では見逃す。",
+        "ja": "先頭 {prefix} 文字と末尾 {suffix} 文字が一致（{bits} ビット。偶然ではない）。"
+        "\n  先頭と末尾の 4 文字ずつの比較では見逃す。",
     },
     "usual": {"en": "usual", "ja": "通常"},
     "paid": {"en": "paid", "ja": "実際"},
-    "incident": {"en": "Incident {id} is open", "ja": "インシデント {id} を開設"},
+    "incident": {"en": "Incident {id} is open", "ja": "インシデント {id} を起票"},
     "loss": {"en": "lost", "ja": "流出額"},
     "miners": {"en": "and to miners", "ja": "ほかに手数料"},
     "left": {
         "en": "The thief left {amount} BTC on the same address.",
-        "ja": "同じアドレスに {amount} BTC が残されている。",
+        "ja": "同じアドレスの {amount} BTC は、手を付けられずに残された。",
     },
     "end": {
         "en": "Stopped at the gate. Without the gate: caught {latency} ms after it was seen.",
-        "ja": "関所で阻止。関所がなくても、取引を見てから {latency} ミリ秒で検知。",
+        "ja": "関所で阻止。関所がなくても、トランザクションの到着から {latency} ミリ秒で検知。",
     },
-    "wrote": {"en": "The whole story, to look at:", "ja": "詳しい経過："},
+    "wrote": {"en": "The whole story, to look at: ", "ja": "詳しい経過："},
 }
 
 
@@ -120,7 +125,7 @@ def story(outcome: Outcome, files: Sequence[Path], language: Language) -> Render
     if outcome.honest_verdict == "cleared":
         parts.append(Text(f"  {_say('honest', language)}", style="dim"))
     caught = _say("caught", language).format(
-        verdict=outcome.verdict.kind.value.upper(), latency=f"{outcome.latency_ms:.1f}"
+        verdict=_VERDICTS[outcome.verdict.kind][language], latency=f"{outcome.latency_ms:.1f}"
     )
     parts += [
         Text(),
@@ -136,7 +141,7 @@ def story(outcome: Outcome, files: Sequence[Path], language: Language) -> Render
     parts.append(Text(end, style="bold"))
     page = [path for path in files if path.suffix == ".html"]
     if page:
-        parts.append(Text(f"{_say('wrote', language)} {page[0]}"))
+        parts.append(Text(f"{_say('wrote', language)}{page[0]}"))
     return Group(*parts)
 
 
@@ -148,26 +153,37 @@ def _act(name: str, language: Language) -> Text:
     return Text(_say(name, language), style="bold reverse")
 
 
+def _grid(columns: int) -> Table:
+    """Return a table without lines, whose last column breaks anywhere: Japanese has no spaces."""
+    grid = Table.grid(padding=(0, 1))
+    for _ in range(columns - 1):
+        grid.add_column(no_wrap=True)
+    grid.add_column(overflow="fold")
+    return grid
+
+
 def _timeline(outcome: Outcome, language: Language) -> list[RenderableType]:
-    lines: list[RenderableType] = []
+    grid = _grid(3)
     for moment in outcome.moments:
-        line = Text("● " if moment.fact else "○ ", style="bold" if moment.fact else "dim")
-        at = moment.at.astimezone(JST).strftime("%Y-%m-%d %H:%M JST  ")
-        line.append(at, style="dim")
         what = moment.what_en if language == "en" else moment.what_ja
-        line.append(what, style="bold red" if moment.alarm else "")
-        lines.append(line)
-    return lines
+        grid.add_row(
+            Text("●", style="bold") if moment.fact else Text("○", style="dim"),
+            Text(moment.at.astimezone(JST).strftime("%Y-%m-%d %H:%M JST"), style="dim"),
+            Text(what, style="bold red" if moment.alarm else ""),
+        )
+    return [grid]
 
 
 def _comparison(outcome: Outcome, language: Language) -> RenderableType:
     """Return what was approved beside what was to be signed."""
     movement, standing = outcome.movement, outcome.standing
     paid = movement.outputs[0]
-    table = Table(box=SIMPLE_HEAD, padding=(0, 1), show_edge=False)
-    table.add_column("")
-    table.add_column(_say("approved", language), no_wrap=True)
-    table.add_column(_say("signed", language), no_wrap=True)
+    table = Table.grid(padding=(0, 1))
+    table.add_row(
+        "",
+        Text(_say("approved", language), style="underline"),
+        Text(_say("signed", language), style="underline"),
+    )
     fee_sat = movement.fee_sat or 0
     rate = rate_text(fee_sat * 1000, movement.transaction.vsize)
     if standing is None or not isinstance(standing.asked.action, Transfer):
@@ -201,7 +217,7 @@ def _comparison(outcome: Outcome, language: Language) -> RenderableType:
     )
     table.add_row(_say("change", language), _say("back", language), _say("none", language))
     words = "  ".join(outcome.words_en if language == "en" else outcome.words_ja)
-    return Group(table, Text(f"{_say('words', language)}: {words}", style="dim"))
+    return Group(table, Text(f"{_say('words', language)}{words}", style="dim"))
 
 
 def _marked(address: str, outcome: Outcome, style: str) -> Text:
@@ -214,14 +230,15 @@ def _marked(address: str, outcome: Outcome, style: str) -> Text:
     return text
 
 
-def _reasons(findings: Sequence[Finding], language: Language, *, style: str) -> list[Text]:
-    lines: list[Text] = []
+def _reasons(
+    findings: Sequence[Finding], language: Language, *, style: str
+) -> list[RenderableType]:
+    grid = _grid(2)
     for each in findings:
-        line = Text("  ✗ ", style=style)
-        line.append(says(each, language), style="default")
-        line.append(f" [{each.code}]", style="dim")
-        lines.append(line)
-    return lines
+        sentence = Text(says(each, language))
+        sentence.append(f" [{each.code}]", style="dim")
+        grid.add_row(Text("  ✗", style=style), sentence)
+    return [grid]
 
 
 def _signatures(outcome: Outcome, language: Language) -> list[Text]:

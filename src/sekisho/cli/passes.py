@@ -29,7 +29,6 @@ from sekisho.kernel.finding import Refused
 from sekisho.kernel.money import parse_btc
 from sekisho.kernel.words import digest_words
 from sekisho.passes.evidence import gather_evidence
-from sekisho.passes.flow import ask as ask_for
 from sekisho.passes.flow import find_pass, standing_in, state
 from sekisho.passes.life import AnchorFate, PassState, clearances, issued_digests, state_of_pass
 from sekisho.passes.records import (
@@ -38,7 +37,6 @@ from sekisho.passes.records import (
     Decision,
     FeeRule,
     ListedInputs,
-    Pass,
     Payment,
     Replacement,
     TransactionRule,

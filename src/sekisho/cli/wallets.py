@@ -24,7 +24,6 @@ from sekisho.cli.options import (
 from sekisho.cli.output import put_json, say, terminal
 from sekisho.cli.people import ask_with, new_pass, trust_of
 from sekisho.cli.standing import put_standing
-from sekisho.edges.keys import public_key, take_sequence
 from sekisho.kernel.canonical import Json
 from sekisho.kernel.errors import BadInputError
 from sekisho.kernel.money import format_btc

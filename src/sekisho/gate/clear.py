@@ -32,7 +32,7 @@ def clear(
     `used` is the gate's own memory of what it cleared before.
     """
     if pass_digest not in trust.passes:
-        raise Refused([finding("gate.no_pass", pass_digest[:16] or "no pass named")])
+        raise Refused([finding("gate.no_pass", pass_digest[:16] or "-")])
     standing = standing_of(trust, pass_digest)
     findings: list[Finding] = [*standing.findings, *time_findings(standing.asked, now=now)]
     transfer = standing.asked.action
