@@ -117,9 +117,10 @@ def _against(allowed: list[WatchedPass], movement: Movement, state: WatchState) 
     return verdict
 
 
-def _gravity(verdict: Verdict) -> tuple[bool, bool, int]:
+def _gravity(verdict: Verdict) -> tuple[bool, bool, int, str]:
     alarming = verdict.kind in ALARMS
-    return alarming, verdict.kind is VerdictKind.DEVIATING, len(verdict.findings)
+    deviating = verdict.kind is VerdictKind.DEVIATING
+    return alarming, deviating, len(verdict.findings), verdict.pass_id
 
 
 def _by_pass(touched: WatchedPass, movement: Movement, state: WatchState) -> Verdict:
