@@ -29,10 +29,9 @@ from sekisho.watch.match import match
 from sekisho.watch.movement import reconstruct
 from sekisho.watch.raw_block import Reading
 from sekisho.watch.records import Movement, Verdict, VerdictKind, WatchState
-from sekisho.watch.sieve import Sieve
 from sekisho.watch.state import WATCH_JUDGED, by_anchor, fold_state, watched_wallets
-from sekisho.watch.sweep import Sweep
 
+SEED_SIZE = 16
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -206,6 +205,10 @@ def scan_blocks(watch: Watch, read: Reading, *, seed: bytes, now: datetime) -> S
     `seed` is 16 random bytes that nobody outside knows: the filter is keyed with it, so that a
     stranger cannot aim at it. The blocks may come in any order.
     """
+    # Here, because compiling kernels takes a third of a second that no other command should pay.
+    from sekisho.watch.sieve import Sieve  # noqa: PLC0415 - as said
+    from sekisho.watch.sweep import Sweep  # noqa: PLC0415 - as said
+
     sieve = Sieve(seed)
     sieve.watch_scripts(watch.state.book.by_script)
     sieve.watch_outpoints(
@@ -213,6 +216,7 @@ def scan_blocks(watch: Watch, read: Reading, *, seed: bytes, now: datetime) -> S
         for outpoint, output in watch.outputs.items()
         if watch.state.book.own(output.script) is not None
     )
+    sieve.watch_outpoints(watch.state.by_anchor)
     sweep = Sweep(sieve, read)
     book = watch.state.book
     seen: dict[str, Transaction] = {}

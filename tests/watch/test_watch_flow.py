@@ -1,0 +1,313 @@
+import signal
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+from datetime import datetime, timedelta
+from multiprocessing import get_context
+from multiprocessing.queues import SimpleQueue
+from pathlib import Path
+
+import pytest
+from dmm_world import asked_for
+from gate_psbts import signed_transaction
+from gate_scene import Scene, honest, scene
+from gate_tampered_transactions import outputs
+from watch_dying import judge_and_die
+from watch_lookout import cheaper, coin, to
+from world import World, begin, cleared, journal_in, record, register
+from world_coins import (
+    DESCRIPTORS,
+    STRANGER,
+    funding,
+    outpoint,
+    spending,
+    stranger,
+    txout,
+    wallet_of,
+)
+from world_people import NOW
+
+from sekisho.chains.bitcoin.networks import Network
+from sekisho.chains.bitcoin.transaction import Transaction
+from sekisho.drills.dmm_2024 import facts
+from sekisho.journal.records import Entry
+from sekisho.journal.store import JournalStore, open_journal
+from sekisho.kernel.errors import BadInputError
+from sekisho.passes.records import Replacement
+from sekisho.watch.flow import (
+    Judged,
+    Watch,
+    judge_parsed,
+    judge_transaction,
+    open_watch,
+    verdict_document,
+)
+from sekisho.watch.records import VerdictKind
+from sekisho.watch.state import WATCH_JUDGED
+
+SECOND = timedelta(seconds=1)
+
+
+@pytest.fixture
+def setting() -> Scene:
+    usual = scene()
+    return replace(usual, world=cleared(usual.world, usual.asked, usual.unsigned))
+
+
+@pytest.fixture
+def journal(setting: Scene, tmp_path: Path) -> Iterator[JournalStore]:
+    with journal_in(tmp_path, setting.world) as opened:
+        yield opened
+
+
+def watching(
+    journal: JournalStore, setting: Scene, *seen: Transaction, now: datetime = NOW
+) -> Watch:
+    known = [*setting.coins.previous, *seen]
+    genesis = setting.world.genesis_digest
+    return open_watch(journal, known, genesis_digest=genesis, now=now)
+
+
+def judge(watch: Watch, transaction: Transaction, *, now: datetime = NOW) -> Judged:
+    judged = judge_parsed(watch, transaction, now=now)
+    assert judged is not None
+    return judged
+
+
+def verdicts(journal: JournalStore) -> list[Entry]:
+    return [each for each in journal.entries() if each.kind == WATCH_JUDGED]
+
+
+def theft(setting: Scene) -> Transaction:
+    return spending([coin(setting, 2)], [to(stranger(9), 39_000_000)])
+
+
+# Recorded ----------------------------------------------------------------------------------------
+
+
+def test_a_verdict_stands_in_the_journal_when_it_is_given(
+    journal: JournalStore, setting: Scene, tmp_path: Path
+) -> None:
+    signed = signed_transaction(honest(setting).psbt)
+    judged = judge_transaction(
+        watching(journal, setting), signed.serialize(), where="node", now=NOW
+    )
+    assert judged is not None
+    with open_journal(tmp_path / "journal.db") as elsewhere:
+        assert elsewhere.last() == judged.entry
+    assert (judged.entry.kind, judged.entry.actor, judged.entry.at) == (WATCH_JUDGED, "watch", NOW)
+    assert judged.entry.body == verdict_document(judged.verdict)
+    assert judged.entry.body == {
+        "txid": signed.txid,
+        "verdict": "matched",
+        "pass_id": setting.asked.pass_id,
+        "findings": [],
+        "left_sat": "50000000",
+        "fee_sat": "20000",
+        "wallet_ids": ["cold-1"],
+    }
+
+
+def test_a_fee_that_nobody_knows_is_written_as_nothing(
+    journal: JournalStore, setting: Scene
+) -> None:
+    watch = open_watch(journal, [], genesis_digest=setting.world.genesis_digest, now=NOW)
+    judged = judge(watch, signed_transaction(honest(setting).psbt))
+    assert judged.entry.body["verdict"] == "undetermined"
+    assert judged.entry.body["fee_sat"] == ""
+
+
+def test_what_is_not_about_us_is_not_written_down(journal: JournalStore, setting: Scene) -> None:
+    size = journal.size()
+    strangers = spending([outpoint(setting.lent, 0)], [to(STRANGER, 1)])
+    assert judge_parsed(watching(journal, setting), strangers, now=NOW) is None
+    assert journal.size() == size
+
+
+@pytest.mark.parametrize("raw", [b"", b"\x00" * 60, b"psbt\xff"])
+def test_bytes_that_are_no_transaction_are_refused(
+    raw: bytes, journal: JournalStore, setting: Scene
+) -> None:
+    size = journal.size()
+    with pytest.raises(BadInputError):
+        judge_transaction(watching(journal, setting), raw, where="node", now=NOW)
+    assert journal.size() == size
+
+
+def test_a_watcher_killed_after_its_verdict_has_given_it(tmp_path: Path) -> None:
+    world, asked = asked_for()
+    journal_in(tmp_path, world).close()
+    path = tmp_path / "journal.db"
+    spawned = get_context("spawn")
+    told: SimpleQueue[str] = spawned.SimpleQueue()
+    raw, seen = facts.outflow().serialize(), [facts.funding().serialize()]
+    watcher = spawned.Process(
+        target=judge_and_die, args=(path, world.genesis_digest, seen, raw, told)
+    )
+    watcher.start()
+    watcher.join(60)
+    assert watcher.exitcode == -signal.SIGKILL
+    with open_journal(path) as journal:
+        [entry] = verdicts(journal)
+        assert entry.hash.hex() == told.get()
+        assert (entry.body["verdict"], entry.body["pass_id"]) == ("deviating", asked.pass_id)
+        size = journal.size()
+        watch = open_watch(
+            journal, [facts.funding()], genesis_digest=world.genesis_digest, now=NOW
+        )
+        judged = judge_transaction(watch, raw, where="block", now=NOW + 9 * SECOND)
+        assert judged is not None
+        assert judged.entry == entry
+        assert journal.size() == size
+
+
+# Once --------------------------------------------------------------------------------------------
+
+
+def test_seen_twice_is_written_once(journal: JournalStore, setting: Scene) -> None:
+    watch = watching(journal, setting)
+    for transaction in (setting.unsigned, theft(setting), setting.funded):
+        first = judge(watch, transaction)
+        again = judge(watch, transaction, now=NOW + 9 * SECOND)
+        assert again.entry == first.entry
+        assert again.verdict == first.verdict
+    assert len(verdicts(journal)) == 3
+
+
+def test_nothing_is_written_twice_by_a_watcher_that_starts_again(
+    journal: JournalStore, setting: Scene
+) -> None:
+    everything = (setting.funded, setting.unsigned, theft(setting))
+    watch = watching(journal, setting)
+    first = [judge(watch, each).entry for each in everything]
+    later = watching(journal, setting, setting.unsigned, theft(setting), now=NOW + 99 * SECOND)
+    again = [judge(later, each, now=NOW + 100 * SECOND).entry for each in everything]
+    assert again == first
+    assert len(verdicts(journal)) == 3
+
+
+def test_a_view_that_grows_older_is_one_verdict(journal: JournalStore, setting: Scene) -> None:
+    watch = watching(journal, setting)
+    for age in (61, 62, 3_600):
+        judged = judge(watch, theft(setting), now=NOW + age * SECOND)
+        assert judged.verdict.kind is VerdictKind.UNDETERMINED
+    [entry] = verdicts(journal)
+    assert entry.at == NOW + 61 * SECOND
+
+
+def test_two_watchers_of_one_journal_write_one_verdict(
+    journal: JournalStore, setting: Scene, tmp_path: Path
+) -> None:
+    with closing(open_journal(tmp_path / "journal.db")) as beside:
+        first, second = watching(journal, setting), watching(beside, setting)
+        ours = judge(first, theft(setting))
+        theirs = judge(second, theft(setting), now=NOW + SECOND)
+    assert ours.entry == theirs.entry
+    assert ours.verdict == theirs.verdict
+    assert len(verdicts(journal)) == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        ("note.made", {"text": "nothing to see here"}),
+        (WATCH_JUDGED, {"txid": "", "verdict": "deposit", "pass_id": "", "findings": []}),
+    ],
+)
+def test_nobody_silences_an_alarm_by_taking_its_id(
+    kind: str, body: dict[str, object], setting: Scene, tmp_path: Path
+) -> None:
+    elsewhere, here = tmp_path / "elsewhere", tmp_path / "here"
+    elsewhere.mkdir()
+    here.mkdir()
+    with journal_in(elsewhere, setting.world) as foretold:
+        taken = judge(watching(foretold, setting), theft(setting)).entry.entry_id
+    squatter = record(setting.world, kind, {**body}).drafts[-1]  # type: ignore[dict-item]  # is Json
+    with journal_in(here, setting.world) as journal:
+        journal.append(replace(squatter, entry_id=taken))
+        for watch in (watching(journal, setting), watching(journal, setting)):
+            judged = judge(watch, theft(setting))
+            assert judged.entry.entry_id != taken
+            assert judged.entry.body["verdict"] == "unmatched"
+        assert journal.last() == judged.entry
+
+
+# The state follows -------------------------------------------------------------------------------
+
+
+def test_what_took_the_place_of_another_does_not_change_what_was_said_of_it(
+    tmp_path: Path,
+) -> None:
+    setting = scene(transfer={"replacement": Replacement(fee_bump=True, replaces="")})
+    world = cleared(setting.world, setting.asked, setting.unsigned)
+    with journal_in(tmp_path, world) as journal:
+        watch = watching(journal, setting)
+        kinds = [
+            judge(watch, each).verdict.kind
+            for each in (cheaper(setting), setting.unsigned, cheaper(setting), setting.unsigned)
+        ]
+        assert kinds == [VerdictKind.MATCHED, VerdictKind.REPLACEMENT] * 2
+        assert len(verdicts(journal)) == 2
+        again = watching(journal, setting, cheaper(setting), setting.unsigned)
+        assert judge(again, cheaper(setting)).verdict.kind is VerdictKind.MATCHED
+        assert len(verdicts(journal)) == 2
+
+
+def test_a_coin_that_was_seen_to_come_is_proven_when_it_goes(
+    journal: JournalStore, setting: Scene
+) -> None:
+    watch = open_watch(journal, [], genesis_digest=setting.world.genesis_digest, now=NOW)
+    assert judge(watch, setting.funded).verdict.kind is VerdictKind.DEPOSIT
+    assert judge(watch, setting.unsigned).verdict.kind is VerdictKind.MATCHED
+    back = outpoint(setting.unsigned, 3)
+    unproven = judge(watch, spending([back], [to(stranger(9), 1)])).verdict
+    assert (unproven.kind, unproven.fee_sat) == (VerdictKind.UNMATCHED, 29_979_999)
+
+
+def test_the_gap_moves_with_what_is_used(journal: JournalStore, setting: Scene) -> None:
+    gap = setting.wallet.gap_limit
+    watch = watching(journal, setting)
+    beyond = funding(setting.wallet, 5, index=2 * gap, salt="beyond")
+    assert judge_parsed(watch, beyond, now=NOW) is None
+    judge(watch, funding(setting.wallet, 5, index=gap + 2, salt="in the first gap"))
+    assert judge(watch, beyond).verdict.kind is VerdictKind.DEPOSIT
+
+
+def test_a_used_pass_pays_no_second_time(journal: JournalStore, setting: Scene) -> None:
+    watch = watching(journal, setting)
+    assert judge(watch, setting.unsigned).verdict.kind is VerdictKind.MATCHED
+    again = spending([coin(setting, 2)], setting.unsigned.outputs[1:3])
+    paid_again = replace(again, outputs=(*again.outputs, setting.unsigned.outputs[0]))
+    assert judge(watch, paid_again).verdict.kind is VerdictKind.REUSED
+
+
+def test_a_theft_does_not_teach_the_watcher_its_payee(
+    journal: JournalStore, setting: Scene
+) -> None:
+    watch = watching(journal, setting)
+    thief = "1B6rJRfjTXwEy36SCs5zofGMmdv2kdZw7P"
+    first = outputs(setting, {0: txout(thief, 40_000_000)})
+    second = spending([coin(setting, 2)], [txout(thief, 39_000_000)])
+    for transaction in (first, second):
+        found = {each.code for each in judge(watch, transaction).verdict.findings}
+        assert "watch.lookalike" in found
+
+
+# Opening -----------------------------------------------------------------------------------------
+
+
+def opened(world: World, folder: Path) -> Watch:
+    with journal_in(folder, world) as journal:
+        return open_watch(journal, [], genesis_digest=world.genesis_digest, now=NOW)
+
+
+def test_a_watcher_with_nothing_to_watch_does_not_open(tmp_path: Path) -> None:
+    with pytest.raises(BadInputError, match="no wallet is in force"):
+        opened(begin(), tmp_path)
+
+
+def test_wallets_of_two_chains_need_two_watchers(tmp_path: Path) -> None:
+    elsewhere = wallet_of(DESCRIPTORS["fixed_wpkh"], wallet_id="test", network=Network.TEST)
+    world = register(register(begin(), wallet_of(DESCRIPTORS["wpkh"])), elsewhere)
+    with pytest.raises(BadInputError, match="a watcher each"):
+        opened(world, tmp_path)
