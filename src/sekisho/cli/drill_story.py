@@ -10,7 +10,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from sekisho.drills.dmm_2024.facts import funding
+from sekisho.drills.dmm_2024.facts import MARKET_SOURCE, PUBLISHED_SOURCE, funding
 from sekisho.drills.dmm_2024.records import Outcome
 from sekisho.gate.outputs import rate_text
 from sekisho.kernel.catalogue import says
@@ -29,6 +29,11 @@ _VERDICTS: dict[VerdictKind, dict[Language, str]] = {
     VerdictKind.UNMATCHED: {"en": "UNMATCHED", "ja": "該当手形なし（UNMATCHED）"},
 }
 """The only verdicts that the variants of this drill can come to."""
+_SOURCES_JA = {
+    PUBLISHED_SOURCE: "DMM Bitcoin の 2024-05-31 付け発表、約 482 億円相当",
+    MARKET_SOURCE: "導出値であり約定価格ではない。Binance BTC/USDT の同時刻の値 68,535.81 に、"
+    "前日の USD/JPY 終値 157.608 を乗じたもの",
+}
 _TEXT: dict[str, dict[Language, str]] = {
     "title": {
         "en": "Drill dmm-2024: 4,502.9 BTC, one validly signed transaction",
@@ -281,12 +286,14 @@ def _incident(outcome: Outcome, language: Language) -> RenderableType:
         and vout not in {each.vout for each in spent}
     )
     grid = Table.grid(padding=(0, 2))
+    grid.add_column(no_wrap=True)
+    grid.add_column(overflow="fold")
     grid.add_row(
         _say("loss", language), Text(f"{format_btc(loss.amount_sat)} BTC", style="bold red")
     )
     grid.add_row(_say("miners", language), f"{format_btc(loss.fee_sat)} BTC")
     for valuation in (loss.valuation, *loss.beside):
-        grid.add_row(f"¥{format_jpy(valuation.amount_jpy)}", _priced(valuation))
+        grid.add_row(f"¥{format_jpy(valuation.amount_jpy)}", _priced(valuation, language))
     left = _say("left", language).format(amount=format_btc(left_sat))
     return Panel(
         Group(grid, Padding(Text(left, style="dim"), (1, 0, 0, 0))),
@@ -295,8 +302,10 @@ def _incident(outcome: Outcome, language: Language) -> RenderableType:
     )
 
 
-def _priced(valuation: Valuation) -> Text:
+def _priced(valuation: Valuation, language: Language) -> Text:
     at = valuation.price_at.astimezone(JST).strftime("%Y-%m-%d %H:%M JST")
-    return Text(
-        f"¥{format_jpy(valuation.price_jpy)}/BTC, {at}: {valuation.price_source}", style="dim"
-    )
+    price = f"¥{format_jpy(valuation.price_jpy)}/BTC"
+    source = valuation.price_source
+    if language == "en":
+        return Text(f"{price}, {at}: {source}", style="dim")
+    return Text(f"{price}（{at}）\n{_SOURCES_JA.get(source, source)}", style="dim")
