@@ -19,7 +19,7 @@ def quick_start(readme: str) -> str:
     blocks = re.findall(r"```sh\n(.*?)```", text, flags=re.DOTALL)
     found = [block for block in blocks if "sekisho init" in block]
     assert len(found) == 1, f"{readme} has {len(found)} quick starts"
-    return found[0]
+    return str(found[0])
 
 
 def commands(block: str) -> list[str]:
@@ -41,11 +41,18 @@ def test_the_quick_start_works_as_written(tmp_path: Path) -> None:
     }
     subprocess.run(
         ["sekisho", "drill", "--out", "build/drill"],
-        cwd=tmp_path, env=environment, check=True, capture_output=True,
+        cwd=tmp_path,
+        env=environment,
+        check=True,
+        capture_output=True,
     )
     run = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", quick_start("README.md")],
-        cwd=tmp_path, env=environment, check=False, capture_output=True, text=True,
+        cwd=tmp_path,
+        env=environment,
+        check=False,
+        capture_output=True,
+        text=True,
     )
     assert run.returncode == 0, run.stderr + run.stdout
     said = run.stdout

@@ -64,7 +64,10 @@ def attacked(text: str) -> Outcome:
             incident_id=text,
             wallet_ids=(text,),
             recognised_by=text,
-            loss=replace(loss, valuation=replace(loss.valuation, price_source=text)),
+            loss=replace(
+                loss,
+                valuations=(replace(loss.valuations[0], price_source=text), *loss.valuations[1:]),
+            ),
         ),
     )
 

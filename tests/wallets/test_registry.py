@@ -94,13 +94,18 @@ SHARED = [
 
 
 @pytest.mark.parametrize("other", SHARED, ids=lambda each: each.wallet_id)
-def test_two_wallets_that_share_a_script_are_refused(other: Wallet) -> None:
-    with pytest.raises(ValueError, match="are one script"):
-        open_book([RANGED, other])
+def test_a_script_of_two_wallets_is_noted_and_still_ours(other: Wallet) -> None:
+    book = open_book([RANGED, other])
+    assert book.shared
+    for script in book.shared:
+        owner = book.own(script)
+        assert owner is not None
+        assert owner.wallet_id == min(RANGED.wallet_id, other.wallet_id)
+    assert open_book([other, RANGED]) == book
 
 
-def test_a_script_that_becomes_shared_by_use_is_refused_too() -> None:
+def test_a_script_that_becomes_shared_by_use_is_noted_too() -> None:
     later = wallet_of(f"wpkh({key_expression('alpha')}/0/8)", wallet_id="later")
     book = book_of(RANGED, later)
-    with pytest.raises(ValueError, match="are one script"):
-        book.extended([own(4)])
+    assert not book.shared
+    assert book.extended([own(4)]).shared == {script_at(RANGED, 8)}

@@ -16,9 +16,9 @@ def outcome_json(outcome: Outcome, files: Sequence[Path]) -> dict[str, object]:
     incident, standing = outcome.incident, outcome.standing
     loss: dict[str, object] = {
         "amount_sat": int(incident.loss.amount_sat),
-        "fee_sat": int(incident.loss.fee_sat),
-        **_valued(incident.loss.valuation),
-        "beside": [_valued(each) for each in incident.loss.beside],
+        "fee_sat": int(outcome.fee_sat),
+        **_valued(incident.loss.valuations[0]),
+        "beside": [_valued(each) for each in incident.loss.valuations[1:]],
     }
     return {
         "drill": NAME,

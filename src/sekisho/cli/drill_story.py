@@ -189,7 +189,7 @@ def _comparison(outcome: Outcome, language: Language) -> RenderableType:
         Text(_say("approved", language), style="underline"),
         Text(_say("signed", language), style="underline"),
     )
-    fee_sat = movement.fee_sat or 0
+    fee_sat = outcome.fee_sat
     rate = rate_text(fee_sat * 1000, movement.transaction.vsize)
     if standing is None or not isinstance(standing.asked.action, Transfer):
         nobody = Text(_say("nobody", language), style="yellow")
@@ -291,8 +291,8 @@ def _incident(outcome: Outcome, language: Language) -> RenderableType:
     grid.add_row(
         _say("loss", language), Text(f"{format_btc(loss.amount_sat)} BTC", style="bold red")
     )
-    grid.add_row(_say("miners", language), f"{format_btc(loss.fee_sat)} BTC")
-    for valuation in (loss.valuation, *loss.beside):
+    grid.add_row(_say("miners", language), f"{format_btc(outcome.fee_sat)} BTC")
+    for valuation in loss.valuations:
         grid.add_row(f"¥{format_jpy(valuation.amount_jpy)}", _priced(valuation, language))
     left = _say("left", language).format(amount=format_btc(left_sat))
     return Panel(

@@ -21,7 +21,7 @@ from sekisho.cli.options import (
     unlock,
 )
 from sekisho.cli.output import put_json, say, terminal
-from sekisho.cli.people import ask_with, new_pass, trust_of
+from sekisho.cli.people import Terms, ask_with, trust_of
 from sekisho.cli.standing import put_standing, standing_json
 from sekisho.edges.keys import public_key, take_sequence
 from sekisho.kernel.errors import BadInputError
@@ -90,30 +90,18 @@ def ask(
     now = current_time()
     with installation(workspace) as here:
         trust = trust_of(here)
-        transfer = _transfer(
+        action = _transfer(
             here,
             trust,
             wallet,
             payments=tuple(_payment(each, here.workspace.network) for each in pay),
             outpoints=tuple(parse_outpoint(each, f"--coin {each}") for each in coin or ()),
             anchor=anchor,
-            fee=FeeRule(
-                fee_max_sat=parse_btc(fee_max, "--fee-max"),
-                feerate_max_sat_per_kvb=feerate_max * 1000,
-            ),
+            fee=_fee(fee_max, feerate_max),
             fee_bump=fee_bump,
         )
-        asked = new_pass(
-            trust,
-            private,
-            key,
-            terminal_id=terminal_id,
-            purpose=purpose,
-            action=transfer,
-            now=now,
-            valid_for=timedelta(hours=hours),
-        )
-        standing = ask_with(here, asked, private, key, now=now)
+        terms = Terms(terminal_id=terminal_id, purpose=purpose, valid_for=timedelta(hours=hours))
+        standing = ask_with(here, trust, private, key, action=action, terms=terms, now=now)
     put_standing(standing, as_json=json, state=PassState.ASKED.value, only_id=only_id)
 
 
@@ -320,6 +308,12 @@ def _transfer(
         ),
         fee=fee,
         replacement=Replacement(fee_bump=fee_bump, replaces=""),
+    )
+
+
+def _fee(fee_max: str, feerate_max: int) -> FeeRule:
+    return FeeRule(
+        fee_max_sat=parse_btc(fee_max, "--fee-max"), feerate_max_sat_per_kvb=feerate_max * 1000
     )
 
 

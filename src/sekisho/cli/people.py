@@ -1,5 +1,6 @@
 """Whom this installation trusts, whose a key is, and how its owner asks for a pass."""
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -35,36 +36,38 @@ def owner_of(roster: Roster, public_key: bytes, where: str) -> str:
     raise BadInputError(where, "belongs to nobody on the roster")
 
 
-def new_pass(
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """The parts of a pass that do not depend on what it is for."""
+
+    terminal_id: str
+    purpose: str
+    valid_for: timedelta
+
+
+def ask_with(
+    here: Installation,
     trust: Trust,
     key: Ed25519PrivateKey,
     key_path: Path,
     *,
-    terminal_id: str,
-    purpose: str,
     action: Transfer | Admin,
+    terms: Terms,
     now: datetime,
-    valid_for: timedelta,
-) -> Pass:
-    """Return a pass that the owner of `key` asks for now, bound to this genesis and roster."""
-    return Pass(
+) -> Standing:
+    """Ask for a pass now, bound to this genesis and roster, under the key's next number."""
+    asked = Pass(
         pass_id=new_id(now),
         requester=owner_of(trust.roster, public_key(key), str(key_path)),
-        terminal_id=terminal_id,
-        purpose=purpose,
+        terminal_id=terms.terminal_id,
+        purpose=terms.purpose,
         not_before_at=now,
-        expires_at=now + valid_for,
+        expires_at=now + terms.valid_for,
         genesis_digest=trust.genesis_digest,
         roster_digest=trust.genesis_digest,
         policy_digest="",
         action=action,
     )
-
-
-def ask_with(
-    here: Installation, asked: Pass, key: Ed25519PrivateKey, key_path: Path, *, now: datetime
-) -> Standing:
-    """Record the pass with its requester's signature, under the key's next number."""
     return ask(
         here.journal,
         asked,

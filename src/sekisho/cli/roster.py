@@ -18,7 +18,7 @@ from sekisho.cli.options import (
     unlock,
 )
 from sekisho.cli.output import put_json, say
-from sekisho.cli.people import ask_with, new_pass, owner_of, trust_of
+from sekisho.cli.people import Terms, ask_with, owner_of, trust_of
 from sekisho.cli.standing import put_standing
 from sekisho.edges.keys import make_key, public_key, write_new
 from sekisho.edges.workspace import pin_genesis
@@ -146,22 +146,19 @@ def adopt(
     now = current_time()
     with installation(workspace) as here:
         genesis = file_roster(here.journal, document, actor=owner, now=now)
-        asked = new_pass(
-            genesis_candidate(gather_evidence(here.journal.entries()), genesis),
-            private,
-            key,
+        action = Admin(
+            subject_type=SubjectType.ROSTER,
+            subject_id="roster",
+            previous_digest="",
+            new_digest=genesis,
+        )
+        terms = Terms(
             terminal_id=terminal,
             purpose=f"Adopt the genesis roster of {roster.exchange}",
-            action=Admin(
-                subject_type=SubjectType.ROSTER,
-                subject_id="roster",
-                previous_digest="",
-                new_digest=genesis,
-            ),
-            now=now,
             valid_for=timedelta(days=30),
         )
-        standing = ask_with(here, asked, private, key, now=now)
+        trust = genesis_candidate(gather_evidence(here.journal.entries()), genesis)
+        standing = ask_with(here, trust, private, key, action=action, terms=terms, now=now)
     put_standing(standing, as_json=json, only_id=only_id)
 
 

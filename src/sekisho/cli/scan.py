@@ -2,7 +2,7 @@
 
 import secrets
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeAlias
 
 import typer
 from rich.text import Text
@@ -22,10 +22,16 @@ from sekisho.edges.block_files import BlockFiles
 from sekisho.kernel.canonical import Json
 from sekisho.kernel.errors import BadInputError
 from sekisho.kernel.finding import Finding
+from sekisho.kernel.instants import format_instant
 from sekisho.kernel.money import format_btc
+from sekisho.respond.flow import open_incident
+from sekisho.respond.incident import incident_document
+from sekisho.respond.records import Incident
 from sekisho.watch.flow import SEED_SIZE, Judged, Scan, open_watch, scan_blocks, verdict_document
 from sekisho.watch.records import ALARMS, VerdictKind
 
+Incidents: TypeAlias = dict[str, Incident]
+"""By the txid of the movement that each is about."""
 _QUIET = {VerdictKind.MATCHED, VerdictKind.REPLACEMENT, VerdictKind.DEPOSIT}
 
 
@@ -47,7 +53,7 @@ def run(
 
     Exit code 3 if any movement is an alarm or could not be judged.
     """
-    found, blocks = _search(workspace, files, _xor_key(xor_key), shown=not json)
+    found, blocks, incidents = _search(workspace, files, _xor_key(xor_key), shown=not json)
     unread = [*blocks.findings, *found.findings]
     if json:
         put_json(
@@ -55,12 +61,12 @@ def run(
                 "blocks": found.blocks,
                 "transactions": found.transactions,
                 "bytes": blocks.size,
-                "movements": [_movement_json(each) for each in found.judged],
+                "movements": [_movement_json(each, incidents) for each in found.judged],
                 "findings": findings_json(unread),
             }
         )
     else:
-        _show(found.judged, unread)
+        _show(found.judged, unread, incidents)
         say(
             f"Searched {found.blocks:,} blocks, {found.transactions:,} transactions, "
             f"{blocks.size:,} bytes: {len(found.judged):,} movements of ours."
@@ -71,8 +77,8 @@ def run(
 
 def _search(
     workspace: Path, files: list[Path], xor_key: bytes | None, *, shown: bool
-) -> tuple[Scan, BlockFiles]:
-    """Search the files against the workspace's wallets, showing how far it is."""
+) -> tuple[Scan, BlockFiles, Incidents]:
+    """Search the files, judge what moved, and open an incident for each alarm."""
     now = current_time()
     with installation(workspace) as here, byte_progress("Searching", shown=shown) as show:
         watch = open_watch(
@@ -84,10 +90,17 @@ def _search(
         blocks = BlockFiles(files, network=here.workspace.network, xor_key=xor_key, progress=show)
         found = scan_blocks(watch, blocks.read, seed=secrets.token_bytes(SEED_SIZE), now=now)
         here.chain.keep([each.movement.transaction for each in found.judged])
-    return found, blocks
+        incidents = {
+            each.verdict.txid: open_incident(
+                here.journal, each.movement, each.verdict, recognised=each.entry, valuations=[]
+            )
+            for each in found.judged
+            if each.verdict.kind in ALARMS
+        }
+    return found, blocks, incidents
 
 
-def _show(judged: tuple[Judged, ...], unread: list[Finding]) -> None:
+def _show(judged: tuple[Judged, ...], unread: list[Finding], incidents: Incidents) -> None:
     for each in judged:
         verdict = each.verdict
         headline = Text(f"{verdict.kind.value.upper():<12} ", style=_style(verdict.kind))
@@ -95,6 +108,8 @@ def _show(judged: tuple[Judged, ...], unread: list[Finding]) -> None:
         terminal().print(headline)
         say(f"  {_what_moved(each)}")
         put_findings(verdict.findings)
+        if verdict.txid in incidents:
+            say(*_incident_lines(incidents[verdict.txid]))
     if unread:
         say("Not searched:")
         put_findings(unread)
@@ -117,11 +132,26 @@ def _what_moved(judged: Judged) -> str:
     return f"{format_btc(verdict.left_sat)} BTC left {wallets}, fee {fee}{under}"
 
 
-def _movement_json(judged: Judged) -> Json:
+def _incident_lines(incident: Incident) -> tuple[str, str]:
+    """Return what an incident is about and who signed: the lines to read at three at night."""
+    signatures = incident.signatures
+    numbers = ", ".join(str(position + 1) for position in signatures.signed_positions)
+    signed = (
+        f"valid signatures on every input by key {numbers} of {signatures.keys}"
+        if numbers
+        else "who signed cannot be told from its bytes"
+    )
+    opened = f"Incident {incident.incident_id} is open, recognised at "
+    return f"  {opened}{format_instant(incident.recognised_at)}.", f"  Signed: {signed}."
+
+
+def _movement_json(judged: Judged, incidents: Incidents) -> Json:
+    incident = incidents.get(judged.verdict.txid)
     return {
         **verdict_document(judged.verdict),
         "findings": findings_json(judged.verdict.findings),
         "entry": judged.entry.hash.hex(),
+        "incident": None if incident is None else incident_document(incident),
     }
 
 

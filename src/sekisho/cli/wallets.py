@@ -9,7 +9,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from rich.table import Table
 
 from sekisho.app import Installation, current_time, installation
-from sekisho.chains.bitcoin.addresses import script_of
+from sekisho.chains.bitcoin.addresses import address_of, script_of
+from sekisho.chains.bitcoin.networks import network_of_caip2
 from sekisho.chains.bitcoin.transaction import Transaction, parse_transaction
 from sekisho.cli.options import (
     JsonOption,
@@ -22,7 +23,7 @@ from sekisho.cli.options import (
     unlock,
 )
 from sekisho.cli.output import put_json, say, terminal
-from sekisho.cli.people import ask_with, new_pass, trust_of
+from sekisho.cli.people import Terms, ask_with, trust_of
 from sekisho.cli.standing import put_standing
 from sekisho.kernel.canonical import Json
 from sekisho.kernel.errors import BadInputError
@@ -33,7 +34,7 @@ from sekisho.passes.verify import Standing, Trust, wallet_in_force, wallets_in_f
 from sekisho.wallets.descriptors import check_descriptor, derive_script
 from sekisho.wallets.documents import read_wallet, wallet_digest, wallet_document
 from sekisho.wallets.flow import holdings_of, observe
-from sekisho.wallets.records import ChangeRule, Level, OwnScript, Segregation, Tier, Wallet
+from sekisho.wallets.records import ChangeRule, Level, Segregation, Tier, Wallet
 from sekisho.wallets.registry import open_book
 
 app = typer.Typer(help="Wallets: register, list, look up, observe.", no_args_is_help=True)
@@ -88,13 +89,7 @@ def register(
         )
         standing = _put_in_force(here, trust, wallet, private, key, terminal_id, now)
     if not json and not only_id:
-        own = OwnScript(
-            wallet_id=wallet_id,
-            script=derive_script(wallet.descriptor, network, 0, 0),
-            branch=0,
-            index=0,
-        )
-        say(f"Its first address is {open_book([wallet]).address(own)}.")
+        say(f"Its first address is {_first_address(wallet)}.")
         say("No key holder has proven possession of a key of it: unproven.")
     put_standing(standing, as_json=json, only_id=only_id)
 
@@ -231,6 +226,11 @@ def observe_transactions(
         say(f"{wallet.wallet_id}: {balance} BTC")
 
 
+def _first_address(wallet: Wallet) -> str:
+    network = network_of_caip2(wallet.chain, "wallet.chain")
+    return address_of(derive_script(wallet.descriptor, network, 0, 0), network) or "none"
+
+
 def _put_in_force(
     here: Installation,
     trust: Trust,
@@ -242,24 +242,23 @@ def _put_in_force(
 ) -> Standing:
     """File a wallet and ask for the admin pass that puts it in force."""
     read_wallet(wallet_document(wallet), "wallet")
+    others = [each for each in wallets_in_force(trust) if each.wallet_id != wallet.wallet_id]
+    if open_book([*others, wallet]).shared:
+        raise BadInputError("descriptor", "gives scripts that another wallet in force has too")
     before, _ = wallet_in_force(trust, wallet.wallet_id)
     digest = file_wallet(here.journal, wallet, actor="wallets", now=now)
-    asked = new_pass(
-        trust,
-        private,
-        key,
+    action = Admin(
+        subject_type=SubjectType.WALLET,
+        subject_id=wallet.wallet_id,
+        previous_digest="" if before is None else wallet_digest(before),
+        new_digest=digest,
+    )
+    terms = Terms(
         terminal_id=terminal_id,
         purpose=f"Put wallet {wallet.wallet_id} in force",
-        action=Admin(
-            subject_type=SubjectType.WALLET,
-            subject_id=wallet.wallet_id,
-            previous_digest="" if before is None else wallet_digest(before),
-            new_digest=digest,
-        ),
-        now=now,
         valid_for=timedelta(days=7),
     )
-    return ask_with(here, asked, private, key, now=now)
+    return ask_with(here, trust, private, key, action=action, terms=terms, now=now)
 
 
 def _transaction(path: Path) -> Transaction:

@@ -1,5 +1,6 @@
 """Key files of approvers: an Ed25519 key under a passphrase, and the count of its uses."""
 
+import fcntl
 import os
 from pathlib import Path
 
@@ -73,13 +74,21 @@ def take_sequence(path: Path, *, at_least: int) -> int:
     """
     count_path = path.with_name(f"{path.name}.count")
     try:
-        text = count_path.read_text().strip() if count_path.exists() else "0"
-        if not text.isascii() or not text.isdigit() or len(text) > _COUNT_DIGITS_MAX:
-            raise BadInputError(str(count_path), "is not a count")
-        number = max(int(text) + 1, at_least)
-        replace_file(count_path, f"{number}\n".encode())
+        with path.open("rb") as held:
+            # Two commands with one key at once must not take one number: neither would count.
+            fcntl.flock(held, fcntl.LOCK_EX)
+            return _counted(count_path, at_least)
     except OSError as error:
         raise WorldError(f"{count_path}: cannot be kept: {error.strerror}") from error
+
+
+def _counted(count_path: Path, at_least: int) -> int:
+    """Return the next number and put it on the disk. The caller holds the lock."""
+    text = count_path.read_text().strip() if count_path.exists() else "0"
+    if not text.isascii() or not text.isdigit() or len(text) > _COUNT_DIGITS_MAX:
+        raise BadInputError(str(count_path), "is not a count")
+    number = max(int(text) + 1, at_least)
+    replace_file(count_path, f"{number}\n".encode())
     return number
 
 

@@ -10,7 +10,7 @@ from sekisho.gate.records import Cleared
 from sekisho.journal.records import Draft
 from sekisho.journal.store import JournalStore
 from sekisho.kernel.digest import document_digest
-from sekisho.kernel.finding import Finding, Refused, finding
+from sekisho.kernel.finding import Finding, Refused, bounded_findings, finding
 from sekisho.kernel.ulid import make_ulid
 from sekisho.passes.evidence import gather_evidence
 from sekisho.passes.life import GATE_CLEARED, GATE_REFUSED, clearances
@@ -108,6 +108,6 @@ def _refusal(
         actor="gate",
         body={
             "pass_digest": pass_digest,
-            "findings": [each.as_json() for each in findings],
+            **bounded_findings(findings),
         },
     )

@@ -47,6 +47,9 @@ def judge_inputs(
             outpoint = str(psbt.transaction.inputs[index].outpoint)
             findings.append(finding("gate.input_not_ours", outpoint, index=index))
             continue
+        if output.script in book.shared:
+            outpoint = str(psbt.transaction.inputs[index].outpoint)
+            findings.append(finding("gate.script_shared", outpoint, index=index))
         findings.extend(_claims(claimed, output, index))
         findings.extend(_script_claims(claimed, own, wallet, index))
         coins.append(SpentCoin(index=index, output=output, own=own))

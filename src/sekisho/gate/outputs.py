@@ -63,7 +63,7 @@ def _is_change(
     limit; what the PSBT says about an output's derivation is not even read.
     """
     own: OwnScript | None = book.own(output.script)
-    if own is None or own.wallet_id != transfer.wallet_id:
+    if own is None or own.wallet_id != transfer.wallet_id or output.script in book.shared:
         return False
     match transfer.change.rule:
         case ChangeRule.NONE:

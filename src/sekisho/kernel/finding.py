@@ -29,6 +29,31 @@ class Finding:
         return {"code": self.code, "subject": self.subject, "facts": dict(self.facts)}
 
 
+FINDINGS_MAX = 200
+TEXT_MAX = 600
+
+
+def bounded_findings(findings: Sequence[Finding]) -> dict[str, Json]:
+    """Return findings as they are recorded: the first of them, shortened, and how many there are.
+
+    Whoever writes a transaction with a hundred thousand outputs decides how many findings there
+    are and how long their subjects, but must not thereby keep an answer out of the journal.
+    """
+    return {
+        "findings": [_shortened(each).as_json() for each in findings[:FINDINGS_MAX]],
+        "findings_total": len(findings),
+    }
+
+
+def _shortened(found: Finding) -> Finding:
+    facts = tuple((name, _cut(value)) for name, value in found.facts)
+    return Finding(code=found.code, subject=_cut(found.subject), facts=facts)
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= TEXT_MAX else f"{text[:TEXT_MAX]}…"
+
+
 def finding(code: str, subject: str, **facts: str | int) -> Finding:
     """Return a finding; integers among `facts` are written out."""
     pairs = tuple((name, str(value)) for name, value in facts.items())

@@ -103,8 +103,8 @@ def state_of_pass(
     anchor: AnchorFate,
     now: datetime,
 ) -> PassState:
-    """Return where the pass is in its life at `now`."""
-    if cleared:
+    """Return where the pass is in its life at `now`; clearances of other passes do not matter."""
+    if any(each.pass_digest == standing.digest for each in cleared):
         match anchor:
             case AnchorFate.SPENT_AS_ALLOWED:
                 return PassState.SETTLED

@@ -57,7 +57,7 @@ class TransactionRule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FeeRule:
-    """Both ceilings hold, for the transaction and for a child that pays for it, together."""
+    """What may go to miners. Both ceilings hold."""
 
     fee_max_sat: Sat
     feerate_max_sat_per_kvb: int

@@ -1,58 +1,72 @@
 """The responder at work: gather, decide, record, act. For now it opens incidents."""
 
 from collections.abc import Sequence
-from datetime import datetime
 
-from sekisho.chains.bitcoin.signatures import signatures_of
-from sekisho.chains.bitcoin.transaction import Transaction, TxOut
+from sekisho.chains.bitcoin.signatures import InputSignatures, signatures_of
+from sekisho.chains.bitcoin.transaction import TxOut
 from sekisho.journal.records import Draft, Entry
 from sekisho.journal.store import JournalStore
-from sekisho.kernel.finding import Finding
+from sekisho.kernel.digest import tagged_digest
+from sekisho.kernel.ulid import make_ulid
 from sekisho.respond.incident import incident_document, summarise_signatures
-from sekisho.respond.records import Incident, Loss
+from sekisho.respond.records import Incident, Loss, Valuation
+from sekisho.watch.records import Movement, Verdict
 
 INCIDENT_OPENED = "incident.opened"
 
 
 def open_incident(
     journal: JournalStore,
+    movement: Movement,
+    verdict: Verdict,
     *,
-    incident_id: str,
-    transaction: Transaction,
-    spent: Sequence[TxOut],
-    verdict: str,
-    pass_id: str,
-    wallet_ids: tuple[str, ...],
-    findings: tuple[Finding, ...],
     recognised: Entry,
-    loss: Loss,
-    now: datetime,
+    valuations: Sequence[Valuation],
 ) -> Incident:
     """Record and return the incident that a verdict opens.
 
-    `spent` are the outputs that the transaction spends, in the order of its inputs, proven by
-    their own transactions; `recognised` is the entry that holds the verdict. Opening the same
-    incident twice is opening it once.
+    `recognised` is the journal entry that holds the verdict: its time is when we knew, and its
+    hash is the evidence of that. The incident's id follows from both, so opening it twice is
+    opening it once.
     """
+    randomness = tagged_digest("incident", recognised.hash)[:10]
     incident = Incident(
-        incident_id=incident_id,
-        txid=transaction.txid,
-        verdict=verdict,
-        pass_id=pass_id,
-        wallet_ids=wallet_ids,
+        incident_id=make_ulid(recognised.at, randomness),
+        txid=verdict.txid,
+        verdict=verdict.kind.value,
+        pass_id=verdict.pass_id,
+        wallet_ids=verdict.wallet_ids,
         recognised_at=recognised.at,
         recognised_by=recognised.hash.hex(),
-        findings=findings,
-        signatures=summarise_signatures(signatures_of(transaction, spent)),
-        loss=loss,
+        findings=verdict.findings,
+        signatures=summarise_signatures(_signatures(movement)),
+        loss=Loss(
+            amount_sat=verdict.left_sat, fee_sat=verdict.fee_sat, valuations=tuple(valuations)
+        ),
     )
     journal.append(
         Draft(
-            entry_id=incident_id,
-            at=now,
+            entry_id=incident.incident_id,
+            at=recognised.at,
             kind=INCIDENT_OPENED,
             actor="respond",
             body=incident_document(incident),
         )
     )
     return incident
+
+
+def _signatures(movement: Movement) -> tuple[InputSignatures, ...]:
+    """Return who signed each input; nothing while any input's previous output is unproven.
+
+    A taproot signature commits to the outputs that all inputs spend (BIP-341), so without one of
+    them there is nothing to say.
+    """
+    spent = [
+        TxOut(amount_sat=each.amount_sat, script=each.script)
+        for each in movement.inputs
+        if each.amount_sat is not None and each.script is not None
+    ]
+    if len(spent) != len(movement.inputs):
+        return ()
+    return signatures_of(movement.transaction, spent)

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from sekisho.chains.bitcoin.signatures import InputSignatures
 from sekisho.kernel.canonical import Json
+from sekisho.kernel.finding import bounded_findings
 from sekisho.kernel.instants import format_instant
 from sekisho.kernel.money import SAT_PER_BTC, Jpy, Sat, value_floor_jpy
 from sekisho.respond.records import Incident, Signatures, Valuation
@@ -44,7 +45,7 @@ def summarise_signatures(inputs: Sequence[InputSignatures]) -> Signatures:
     threshold, keys = shapes.pop() if len(shapes) == 1 else (0, 0)
     return Signatures(
         inputs=len(inputs),
-        understood=all(each.understood for each in inputs),
+        understood=bool(inputs) and all(each.understood for each in inputs),
         threshold=threshold,
         keys=keys,
         signed_positions=tuple(sorted(set.intersection(*positions))) if positions else (),
@@ -63,13 +64,12 @@ def incident_document(incident: Incident) -> dict[str, Json]:
         "wallet_ids": list(incident.wallet_ids),
         "recognised_at": format_instant(incident.recognised_at),
         "recognised_by": incident.recognised_by,
-        "findings": [each.as_json() for each in incident.findings],
+        **bounded_findings(incident.findings),
         "signatures": signatures_document(incident.signatures),
         "loss": {
             "amount_sat": str(loss.amount_sat),
-            "fee_sat": str(loss.fee_sat),
-            "valuation": valuation_document(loss.valuation),
-            "beside": [valuation_document(each) for each in loss.beside],
+            "fee_sat": "" if loss.fee_sat is None else str(loss.fee_sat),
+            "valuations": [valuation_document(each) for each in loss.valuations],
         },
     }
 

@@ -24,11 +24,10 @@ class Loss:
     """What left, what miners got of it, and what that is worth. Never added up silently."""
 
     amount_sat: Sat
-    fee_sat: Sat
-    valuation: Valuation
-    """The one that is reported."""
-    beside: tuple[Valuation, ...]
-    """Other valuations, each with its own source and time."""
+    fee_sat: Sat | None
+    """None while an input's previous transaction is not known."""
+    valuations: tuple[Valuation, ...]
+    """The first is the one that is reported; empty while nobody has named a price."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

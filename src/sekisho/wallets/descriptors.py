@@ -44,6 +44,7 @@ class SpendSize:
     """The whole witness field of the input with its count, or 0 where there is none."""
 
 
+@lru_cache(maxsize=4096)
 def check_descriptor(text: str, network: Network, where: str) -> str:
     """Return the descriptor in its one spelling: hardened steps with `h`, and a checksum.
 

@@ -23,6 +23,10 @@ class ScriptBook:
     reach: Mapping[tuple[str, int], int]
     """For each wallet and branch, the number of scripts derived."""
     by_script: Mapping[bytes, OwnScript] = field(repr=False)
+    shared: frozenset[bytes]
+    """Scripts that two wallets have: they count as the first one's, and the gate opens for none.
+
+    Nobody can audit such a configuration, but a watcher that went blind over it would be worse."""
 
     def own(self, script: bytes) -> OwnScript | None:
         """Return whose script this is, or None if it is not ours within the gap limit."""
@@ -43,37 +47,34 @@ class ScriptBook:
                 reach[key] = max(reach[key], own.index + 1 + wallet.gap_limit)
         if reach == self.reach:
             return self
-        return _derived(self.wallets, reach, self.by_script, self.reach)
+        return _derived(self.wallets, reach, self)
 
 
 def open_book(wallets: Iterable[Wallet]) -> ScriptBook:
-    """Return the book of `wallets`, each branch derived up to its gap limit.
-
-    Two wallets that share a script are a configuration that nobody can audit: `ValueError`.
-    """
-    by_id = {wallet.wallet_id: wallet for wallet in wallets}
+    """Return the book of `wallets`, each branch derived up to its gap limit."""
+    by_id = {wallet.wallet_id: wallet for wallet in sorted(wallets, key=lambda w: w.wallet_id)}
     reach: dict[tuple[str, int], int] = {}
     for wallet in by_id.values():
         network = network_of_caip2(wallet.chain, "wallet.chain")
         count = wallet.gap_limit if is_ranged(wallet.descriptor, network) else 1
         for branch in range(branch_count(wallet.descriptor, network)):
             reach[wallet.wallet_id, branch] = count
-    return _derived(by_id, reach, {}, {})
+    nothing = ScriptBook(wallets=by_id, reach={}, by_script={}, shared=frozenset())
+    return _derived(by_id, reach, nothing)
 
 
 def _derived(
-    wallets: Mapping[str, Wallet],
-    reach: Mapping[tuple[str, int], int],
-    known: Mapping[bytes, OwnScript],
-    known_reach: Mapping[tuple[str, int], int],
+    wallets: Mapping[str, Wallet], reach: Mapping[tuple[str, int], int], before: ScriptBook
 ) -> ScriptBook:
-    by_script = dict(known)
+    by_script, shared = dict(before.by_script), set(before.shared)
     for (wallet_id, branch), count in reach.items():
         wallet = wallets[wallet_id]
         network = network_of_caip2(wallet.chain, "wallet.chain")
-        for index in range(known_reach.get((wallet_id, branch), 0), count):
+        for index in range(before.reach.get((wallet_id, branch), 0), count):
             script = derive_script(wallet.descriptor, network, branch, index)
             own = OwnScript(wallet_id=wallet_id, script=script, branch=branch, index=index)
             if by_script.setdefault(script, own) != own:
-                raise ValueError(f"{by_script[script]} and {own} are one script")
-    return ScriptBook(wallets=dict(wallets), reach=dict(reach), by_script=by_script)
+                shared.add(script)
+    return ScriptBook(
+        wallets=dict(wallets), reach=dict(reach), by_script=by_script, shared=frozenset(shared)
+    )

@@ -20,7 +20,7 @@ from sekisho.journal.store import JournalStore
 from sekisho.kernel.canonical import Json
 from sekisho.kernel.digest import document_digest
 from sekisho.kernel.errors import BadInputError
-from sekisho.kernel.finding import Finding, Refused
+from sekisho.kernel.finding import Finding, Refused, bounded_findings
 from sekisho.kernel.ulid import make_ulid
 from sekisho.wallets.coins import fold_holdings
 from sekisho.wallets.registry import open_book
@@ -115,7 +115,7 @@ def verdict_document(verdict: Verdict) -> dict[str, Json]:
         "txid": verdict.txid,
         "verdict": verdict.kind.value,
         "pass_id": verdict.pass_id,
-        "findings": [each.as_json() for each in verdict.findings],
+        **bounded_findings(verdict.findings),
         "left_sat": str(verdict.left_sat),
         "fee_sat": "" if verdict.fee_sat is None else str(verdict.fee_sat),
         "wallet_ids": list(verdict.wallet_ids),

@@ -49,7 +49,7 @@ from sekisho.passes.roster import roster_bytes
 from sekisho.passes.verify import Standing, establish_trust, wallets_in_force
 from sekisho.respond.flow import open_incident
 from sekisho.respond.incident import valued_as, valued_at
-from sekisho.respond.records import Incident, Loss
+from sekisho.respond.records import Incident
 from sekisho.wallets.descriptors import check_descriptor, inner_scripts
 from sekisho.wallets.documents import wallet_digest
 from sekisho.wallets.records import ChangeRule, Level, Segregation, Tier, Wallet
@@ -122,7 +122,10 @@ def replay(journal: JournalStore, variant: Variant) -> Outcome:
     honest = "" if standing is None else _honest_verdict(journal, genesis, standing, funding)
     # Act two.
     judged, latency_ms = _meet_watcher(journal, genesis, funding, outflow.serialize())
-    incident = _open(journal, judged, outflow, funding)
+    fee_sat = judged.verdict.fee_sat
+    if fee_sat is None:
+        raise RuntimeError("every input of the outflow is proven, and so is its fee")
+    incident = _open(journal, judged, fee_sat)
     last = journal.last()
     return Outcome(
         variant=variant,
@@ -140,6 +143,7 @@ def replay(journal: JournalStore, variant: Variant) -> Outcome:
         honest_verdict=honest,
         movement=judged.movement,
         verdict=judged.verdict,
+        fee_sat=fee_sat,
         latency_ms=latency_ms,
         resemblance=resemblance(judged.movement.outputs[0].address, facts.USUAL_ADDRESS),
         incident=incident,
@@ -306,25 +310,22 @@ def _meet_watcher(
     return judged, latency_ms
 
 
-def _open(
-    journal: JournalStore, judged: Judged, outflow: Transaction, funding: Transaction
-) -> Incident:
+def _open(journal: JournalStore, judged: Judged, fee_sat: Sat) -> Incident:
     """Open the incident, valued as the company published it and, beside it, at the market."""
-    verdict = judged.verdict
-    amount_sat, fee_sat = verdict.left_sat, verdict.fee_sat
-    if fee_sat is None:
-        raise RuntimeError("every input of the outflow is proven, and so is its fee")
-    loss = Loss(
-        amount_sat=amount_sat,
-        fee_sat=fee_sat,
-        valuation=valued_as(
-            amount_sat,
-            fee_sat,
-            amount_jpy=facts.PUBLISHED_JPY,
-            source=facts.PUBLISHED_SOURCE,
-            at=facts.DETECTED_AT,
-        ),
-        beside=(
+    verdict, amount_sat = judged.verdict, judged.verdict.left_sat
+    return open_incident(
+        journal,
+        judged.movement,
+        verdict,
+        recognised=judged.entry,
+        valuations=[
+            valued_as(
+                amount_sat,
+                fee_sat,
+                amount_jpy=facts.PUBLISHED_JPY,
+                source=facts.PUBLISHED_SOURCE,
+                at=facts.DETECTED_AT,
+            ),
             valued_at(
                 amount_sat,
                 fee_sat,
@@ -332,20 +333,7 @@ def _open(
                 source=facts.MARKET_SOURCE,
                 at=facts.MARKET_AT,
             ),
-        ),
-    )
-    return open_incident(
-        journal,
-        incident_id=_id(facts.DETECTED_AT, 4),
-        transaction=outflow,
-        spent=[_spent(each.outpoint, funding) for each in outflow.inputs],
-        verdict=verdict.kind.value,
-        pass_id=verdict.pass_id,
-        wallet_ids=verdict.wallet_ids,
-        findings=verdict.findings,
-        recognised=judged.entry,
-        loss=loss,
-        now=facts.DETECTED_AT,
+        ],
     )
 
 

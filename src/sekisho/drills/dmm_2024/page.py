@@ -124,7 +124,7 @@ def _context(outcome: Outcome, language: Language) -> dict[str, object]:
         "pictures": pictures(outcome),
         "left_sat": Sat(sum(each.amount_sat for each in coins_left(outcome))),
         "spent_sat": Sat(sum(each.amount_sat or 0 for each in outcome.movement.inputs)),
-        "rate": _feerate(outcome.incident.loss.fee_sat, outcome.outflow.vsize),
+        "rate": _feerate(outcome.fee_sat, outcome.outflow.vsize),
         "feerate": _feerate,
         "alike": _alike(outcome.resemblance),
         "alarm_bits": ALARM_BITS,
@@ -224,7 +224,7 @@ def _asked(outcome: Outcome) -> Asked | None:
     return Asked(
         standing=standing,
         transfer=transfer,
-        fee_times=outcome.incident.loss.fee_sat // max(1, transfer.fee.fee_max_sat),
+        fee_times=outcome.fee_sat // max(1, transfer.fee.fee_max_sat),
         coins=len(listed),
         same_coins=not listed or spent == set(listed),
     )

@@ -169,7 +169,7 @@ def _picture(outcome: Outcome, sheet: _Sheet) -> Picture:
         ),
         allowed=_outflow(_allowed(outcome), whole_sat, sheet, sheet.allowed_across),
         paid=_outflow(paid, whole_sat, sheet, sheet.paid_across),
-        fee=_fee(outcome.incident.loss.fee_sat, whole_sat, sheet),
+        fee=_fee(outcome.fee_sat, whole_sat, sheet),
     )
 
 

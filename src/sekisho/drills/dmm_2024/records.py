@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from sekisho.chains.bitcoin.transaction import OutPoint, Transaction
 from sekisho.kernel.finding import Finding
+from sekisho.kernel.money import Sat
 from sekisho.passes.verify import Standing
 from sekisho.respond.records import Incident
 from sekisho.wallets.resemble import Resemblance
@@ -56,6 +57,8 @@ class Outcome:
     """What the same gate says to the transfer that was asked for; empty without a pass."""
     movement: Movement
     verdict: Verdict
+    fee_sat: Sat
+    """Proven: every input of the outflow spends the funding transaction."""
     latency_ms: float
     """From bytes in hand to the verdict on the disk."""
     resemblance: Resemblance
