@@ -86,6 +86,13 @@ def test_each_column_changed(seq: int) -> None:
     assert found_in(edited(seq, entry_id=a_draft(99).entry_id)) == [("entry_id_differs", here)]
     assert found_in(edited(seq, document=b"")) == [("entry_unreadable", here)]
     assert found_in(edited(seq, document=b'{"actor":"a"}')) == [("entry_unreadable", here)]
+    rows = edited(seq, document=b"?", hash=entry_hash(b"?"))
+    assert found_in(rows) == [("entry_unreadable", here)]
+
+
+def test_the_place_of_the_last_entry_changed() -> None:
+    found = found_in([*ROWS[:11], ROWS[11]._replace(seq=15)])
+    assert found == [("entries_missing", "12-14"), ("entry_moved", "15")]
 
 
 @pytest.mark.parametrize("seq", [1, 2, 7, 11])

@@ -1,9 +1,10 @@
 import os
 import signal
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import closing, contextmanager, nullcontext
 from itertools import count
 from pathlib import Path
 from random import Random
@@ -43,6 +44,16 @@ def test_several_processes_write_the_same_drafts(path: Path) -> None:
     all_at_once(*(writing(path, "", 60) for _ in range(3)))
     with open_journal(path) as store:
         assert [entry.body["number"] for entry in whole(store)] == [*range(60)]
+
+
+def test_no_other_program_gets_in_between_looking_and_writing(path: Path) -> None:
+    with (
+        open_journal(path) as store,
+        store._writing(),
+        closing(sqlite3.connect(path, timeout=0, isolation_level=None)) as other,
+        pytest.raises(sqlite3.OperationalError, match="locked"),
+    ):
+        other.execute("BEGIN IMMEDIATE")
 
 
 def test_several_threads_share_one_store(path: Path) -> None:

@@ -93,6 +93,23 @@ def test_a_journal_that_was_cut_below_what_a_reader_has_seen(path: Path) -> None
         list(store.entries(after_seq=9))
 
 
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "DELETE FROM journal WHERE seq = 4",
+        "UPDATE journal SET document = replace(document, '4502', '4503') WHERE seq = 4",
+        "UPDATE journal SET hash = zeroblob(32) WHERE seq = 4",
+    ],
+)
+def test_a_reader_does_not_resume_from_an_entry_that_was_changed(
+    path: Path, statement: str
+) -> None:
+    fill(path)
+    tampered(path, statement)
+    with open_journal(path) as store, pytest.raises(WorldError):
+        list(store.entries(after_seq=4))
+
+
 def test_a_reader_that_resumes_is_held_to_the_entry_it_had_seen(path: Path) -> None:
     """The entry resumed from was replaced, with its hash: the one after no longer follows."""
     fill(path)
