@@ -196,7 +196,7 @@ def test_a_reader_that_leaves_early(place: Path) -> None:
         for number in range(6, 9):
             store.append(a_draft(number, body={"text": "x" * 300_000}))
     program = "import sys; from sekisho.cli import run; sys.exit(run(sys.argv[1:]))"
-    export = subprocess.Popen(  # noqa: S603 - our own program
+    export = subprocess.Popen(
         [sys.executable, "-c", program, "journal", "export", "-w", str(place)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
