@@ -85,7 +85,7 @@ def _row(
 
 def _in_a_child(work: str, folder: str) -> dict[str, float]:
     source = str(Path(__file__).parents[1] / "src")
-    done = subprocess.run(  # noqa: S603 - this very file
+    done = subprocess.run(
         [sys.executable, __file__, work, folder],
         check=True,
         stdout=subprocess.PIPE,

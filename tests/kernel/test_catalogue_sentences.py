@@ -23,10 +23,11 @@ LEFT_OUT = {
     # One checkpoint that does not fit is enough, and the key's name says whose it is.
     "journal.forked": {"checkpoints"},
     "journal.note_signature_wrong": {"key_id"},
-    # Three defects share their facts; what a record declares is told where a record is declared.
+    # Four defects share their facts; what a record declares is told where a record is declared.
     "edges.block_file_junk": {"declared_bytes"},
     "edges.block_record_cut": {"size_bytes"},
     "edges.block_record_size": {"size_bytes"},
+    "edges.block_record_torn": {"size_bytes"},
 }
 """Facts that only a program reads. No amount is ever among them."""
 NOT_NAMED = {

@@ -10,7 +10,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from sekisho.drills.dmm_2024.facts import MARKET_SOURCE, PUBLISHED_SOURCE, funding
+from sekisho.drills.dmm_2024.facts import SOURCES_JA, funding
 from sekisho.drills.dmm_2024.records import Outcome
 from sekisho.gate.outputs import rate_text
 from sekisho.kernel.catalogue import says
@@ -29,11 +29,6 @@ _VERDICTS: dict[VerdictKind, dict[Language, str]] = {
     VerdictKind.UNMATCHED: {"en": "UNMATCHED", "ja": "該当手形なし（UNMATCHED）"},
 }
 """The only verdicts that the variants of this drill can come to."""
-_SOURCES_JA = {
-    PUBLISHED_SOURCE: "DMM Bitcoin の 2024-05-31 付け発表、約 482 億円相当",
-    MARKET_SOURCE: "導出値であり約定価格ではない。Binance BTC/USDT の同時刻の値 68,535.81 に、"
-    "前日の USD/JPY 終値 157.608 を乗じたもの",
-}
 _TEXT: dict[str, dict[Language, str]] = {
     "title": {
         "en": "Drill dmm-2024: 4,502.9 BTC, one validly signed transaction",
@@ -308,4 +303,4 @@ def _priced(valuation: Valuation, language: Language) -> Text:
     source = valuation.price_source
     if language == "en":
         return Text(f"{price}, {at}: {source}", style="dim")
-    return Text(f"{price}（{at}）\n{_SOURCES_JA.get(source, source)}", style="dim")
+    return Text(f"{price}（{at}）\n{SOURCES_JA.get(source, source)}", style="dim")

@@ -99,7 +99,7 @@ def _local(value: str, language: Language) -> str:
     if language == "en":
         return utc
     try:
-        return f"{at.astimezone(_JST):%Y-%m-%d %H:%M:%S} JST（{utc}）"
+        return f"{at.astimezone(_JST):%Y-%m-%d %H:%M:%S} JST ({utc})"
     except OverflowError:  # the last hours of the year 9999
         return utc
 

@@ -37,6 +37,15 @@ MARKET_SOURCE = (
     "USD/JPY close, 157.608"
 )
 
+SOURCES_JA = {
+    PUBLISHED_SOURCE: "DMM Bitcoin の 2024-05-31 付け発表：約 482 億円相当",
+    MARKET_SOURCE: (
+        "約定価格ではなく導出値：Binance BTC/USDT の同時刻の値 68,535.81 に、"
+        "前日の USD/JPY 終値 157.608 を乗じたもの"
+    ),
+}
+"""The same sources in Japanese."""
+
 
 def outflow() -> Transaction:
     """Return the real outflow, signed as it was broadcast."""

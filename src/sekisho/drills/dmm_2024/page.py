@@ -43,13 +43,6 @@ _VERDICTS: Mapping[str, tuple[str, str]] = {
     ),
 }
 _DEPARTMENTS_JA = {"operations": "業務", "security": "セキュリティ", "finance": "財務"}
-_SOURCES_JA = {
-    facts.PUBLISHED_SOURCE: "DMM Bitcoin の 2024-05-31 付け発表：約 482 億円相当",
-    facts.MARKET_SOURCE: (
-        "約定価格ではなく導出値：Binance BTC/USDT の同時刻の値 68,535.81 に、"
-        "前日の USD/JPY 終値 157.608 を乗じたもの"
-    ),
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,7 +167,7 @@ def _jst(at: datetime) -> str:
 
 
 def _source_of_price(language: Language, source: str) -> str:
-    return source if language == "en" else _SOURCES_JA.get(source, source)
+    return source if language == "en" else facts.SOURCES_JA.get(source, source)
 
 
 def _department(language: Language, name: str) -> str:
