@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from attacks import ATTACKS, BASE, COIN, OTHER, REPLACEMENT, THIEFS, WALLET
-from attacks_on_wallets import WALLET_ATTACKS
+from attacks_on_wallets import WALLET_ATTACKS, filed_wallet, replaced
 from edwards import sign_with_nonce
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
@@ -24,15 +24,18 @@ from world import (
     begin,
     digest_of,
     evidence_of,
+    register,
+    reject,
     statement,
     transfer_pass,
+    void,
     wallet_pass,
 )
 from world_coins import STRANGER, bytes_of, payment
 from world_people import NOW, ONE_OF_EACH, PEOPLE, QUORUM_PEOPLE, key_of, roster
 
 from sekisho.kernel.canonical import Json, canonical_bytes, parse_json
-from sekisho.passes.documents import approval_digest, pass_bytes
+from sekisho.passes.documents import approval_digest, pass_bytes, read_pass
 from sekisho.passes.evidence import Evidence
 from sekisho.passes.records import Decision, Pass, Quorum, SignedApproval, Transfer
 from sekisho.passes.verify import establish_trust, standing_of, wallets_in_force
@@ -40,14 +43,16 @@ from sekisho.wallets.documents import wallet_digest
 from sekisho.watch.credence import Credence, weigh
 
 ALL = ATTACKS | WALLET_ATTACKS
+GENESIS = begin().genesis_digest
 
 
 def agreed(evidence: Evidence, genesis_digest: str, *, now: datetime = NOW) -> Credence:
     """Return what the watcher believes, after holding it equal to what the gate would allow."""
     credence = weigh(evidence, genesis_digest=genesis_digest, now=now)
     trust, _ = establish_trust(evidence, genesis_digest=genesis_digest, now=now)
+    assert credence.wallets.items() <= credence.watched.items()
     if trust is None:
-        assert credence == Credence(wallets={}, believed={}, doubted={})
+        assert (credence.wallets, credence.believed) == ({}, {})
         return credence
     transfers = {
         digest: asked
@@ -97,11 +102,49 @@ def test_a_roster_ends_for_both_in_the_same_second(seconds: int) -> None:
     assert bool(agreed(evidence_of(BASE), BASE.genesis_digest, now=at).wallets) == (seconds < 0)
 
 
+def test_one_persons_word_does_not_blind_the_watcher() -> None:
+    """It ends the registration of a wallet, or the whole genesis; the coins are still watched."""
+    adoption = genesis_adoption()
+    for world in (
+        void(BASE, wallet_pass(filed_wallet(begin(), WALLET), WALLET), by="fujii"),
+        reject(BASE, wallet_pass(filed_wallet(begin(), WALLET), WALLET), by="aoki"),
+        void(BASE, adoption, by="fujii"),
+        register(BASE, THIEFS),
+        replaced(replaced(BASE, REPLACEMENT), WALLET, before=REPLACEMENT),
+    ):
+        credence = agreed(evidence_of(world), GENESIS)
+        assert credence.wallets == {}
+        assert set(credence.watched) == {WALLET.wallet_id}
+    assert agreed(evidence_of(BASE), GENESIS).watched == {WALLET.wallet_id: WALLET}
+
+
+def test_nothing_is_watched_that_no_quorum_ever_approved() -> None:
+    world = filed_wallet(begin(), THIEFS)
+    registration = wallet_pass(world, THIEFS)
+    two = approve(ask(world, registration), registration, by=("chiba", "doi"))
+    for each in (world, two, replace(two, drafts=BASE.drafts[:1])):
+        assert agreed(evidence_of(each), GENESIS).watched == {}
+
+
+def test_what_is_in_force_is_watched_before_what_was_voided() -> None:
+    world = replaced(BASE, REPLACEMENT)
+    later = wallet_pass(
+        filed_wallet(BASE, REPLACEMENT), REPLACEMENT, previous_digest=wallet_digest(WALLET)
+    )
+    assert agreed(evidence_of(world), GENESIS).watched == {WALLET.wallet_id: REPLACEMENT}
+    assert agreed(evidence_of(void(world, later)), GENESIS).watched == {WALLET.wallet_id: WALLET}
+
+
+def genesis_adoption() -> Pass:
+    """Return the pass that adopted the genesis, as `at_genesis` made it."""
+    (document,) = evidence_of(begin()).passes.values()
+    return read_pass(document, "adoption")
+
+
 # Evidence at random ------------------------------------------------------------------------------
 
 NAMES = (*(each.person_id for each in PEOPLE), "mallory")
 WALLETS = (WALLET, REPLACEMENT, THIEFS)
-GENESIS = begin().genesis_digest
 
 
 def _passes() -> tuple[Pass, ...]:
@@ -243,7 +286,7 @@ def evidence(draw: st.DrawFn) -> Evidence:
     )
 
 
-@settings(max_examples=250)
+@settings(max_examples=150)
 @given(evidence())
 def test_gate_and_watcher_agree_on_any_evidence(found: Evidence) -> None:
     credence = agreed(found, GENESIS)

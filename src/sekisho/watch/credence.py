@@ -36,6 +36,11 @@ class Credence:
 
     wallets: Mapping[str, Wallet]
     """In force, by id."""
+    watched: Mapping[str, Wallet]
+    """Those in force, and for every other id the newest wallet that a quorum ever approved.
+
+    One person's word is enough to end a registration. It must not be enough to blind the watcher:
+    such a wallet allows no pass any more, but its coins are looked after as before."""
     believed: Mapping[str, Pass]
     """Every transfer that a quorum allowed, by digest."""
     doubted: Mapping[str, Pass]
@@ -71,7 +76,7 @@ class _Court:
 
 def weigh(evidence: Evidence, *, genesis_digest: str, now: datetime) -> Credence:
     """Return what the watcher believes; nothing at all if the genesis does not hold at `now`."""
-    nothing = Credence(wallets={}, believed={}, doubted={})
+    nothing = Credence(wallets={}, watched={}, believed={}, doubted={})
     roster_bytes = evidence.rosters.get(genesis_digest, b"")
     if hashlib.sha256(b"sekisho/roster/v1\n" + roster_bytes).hexdigest() != genesis_digest:
         return nothing
@@ -87,9 +92,10 @@ def weigh(evidence: Evidence, *, genesis_digest: str, now: datetime) -> Credence
     court = _convene(document, genesis_digest)
     _hear(court, evidence)
     asked = dict(_asked(evidence))
-    if not _in_force(court, asked, "roster", "roster", "") & {genesis_digest}:
+    if genesis_digest not in _in_force(court, asked, "roster", "roster", "", heed_no=False):
         return nothing
-    wallets = _wallets(court, asked, evidence)
+    adopted = genesis_digest in _in_force(court, asked, "roster", "roster", "")
+    wallets = _wallets(court, asked, evidence) if adopted else {}
     transfers = {
         digest: each for digest, each in asked.items() if isinstance(each.action, Transfer)
     }
@@ -99,7 +105,8 @@ def weigh(evidence: Evidence, *, genesis_digest: str, now: datetime) -> Credence
         if _allowed(court, digest, each, "transfer") and _from_wallet(court, each, wallets)
     }
     doubted = {digest: each for digest, each in transfers.items() if digest not in believed}
-    return Credence(wallets=wallets, believed=believed, doubted=doubted)
+    watched = {**_ever_approved(court, asked, evidence), **wallets}
+    return Credence(wallets=wallets, watched=watched, believed=believed, doubted=doubted)
 
 
 def _convene(roster: Document, genesis: str) -> _Court:
@@ -177,8 +184,11 @@ def _asked(evidence: Evidence) -> Iterator[tuple[str, Pass]]:
                 continue
 
 
-def _allowed(court: _Court, digest: str, asked: Pass, kind: str) -> bool:
-    """Return whether people allowed this pass: asked by its requester, refused by nobody."""
+def _allowed(court: _Court, digest: str, asked: Pass, kind: str, *, heed_no: bool = True) -> bool:
+    """Return whether people allowed this pass: asked by its requester, refused by nobody.
+
+    Without `heed_no`, whether they once did, whatever was said against it before or since.
+    """
     if (asked.genesis_digest, asked.roster_digest) != (court.genesis, court.genesis):
         return False
     if asked.policy_digest or asked.terminal_id not in court.terminals:
@@ -187,7 +197,9 @@ def _allowed(court: _Court, digest: str, asked: Pass, kind: str) -> bool:
     approvers: set[str] = set()
     for said, number_twice in court.statements.get(digest, []):
         if said.decision in {"reject", "void"}:
-            return False
+            if heed_no:
+                return False
+            continue
         in_time = said.signed_at < asked.expires_at
         if number_twice or not in_time or said.terminal not in court.terminals:
             continue
@@ -203,7 +215,13 @@ def _allowed(court: _Court, digest: str, asked: Pass, kind: str) -> bool:
 
 
 def _in_force(
-    court: _Court, asked: Mapping[str, Pass], subject_type: str, subject_id: str, previous: str
+    court: _Court,
+    asked: Mapping[str, Pass],
+    subject_type: str,
+    subject_id: str,
+    previous: str,
+    *,
+    heed_no: bool = True,
 ) -> set[str]:
     """Return the digests that quorums put in force directly after `previous`."""
     return {
@@ -213,7 +231,7 @@ def _in_force(
         and each.action.subject_type.value == subject_type
         and each.action.subject_id == subject_id
         and each.action.previous_digest == previous
-        and _allowed(court, digest, each, "admin")
+        and _allowed(court, digest, each, "admin", heed_no=heed_no)
     }
 
 
@@ -232,6 +250,29 @@ def _wallets(court: _Court, asked: Mapping[str, Pass], evidence: Evidence) -> di
             continue
         if wallet.wallet_id == wallet_id and wallet_digest(wallet) == chain[-1]:
             found[wallet_id] = wallet
+    return found
+
+
+def _ever_approved(
+    court: _Court, asked: Mapping[str, Pass], evidence: Evidence
+) -> dict[str, Wallet]:
+    """Return the newest wallet of each id that a quorum approved, whatever was said since.
+
+    Of several successors it is one and always the same: all of them were approved.
+    """
+    found: dict[str, Wallet] = {}
+    for wallet_id in {wallet.wallet_id for wallet in evidence.wallets.values()}:
+        chain = [""]
+        while following := _in_force(
+            court, asked, "wallet", wallet_id, chain[-1], heed_no=False
+        ) - set(chain):
+            chain.append(min(following))
+        for digest in chain:
+            wallet = evidence.wallets.get(digest)
+            if wallet is None or wallet.wallet_id != wallet_id:
+                continue
+            if wallet_digest(wallet) == digest:
+                found[wallet_id] = wallet
     return found
 
 
