@@ -67,6 +67,11 @@ def test_a_new_log_is_not_begun_over_an_old_one(tmp_path: Path, name: str) -> No
     assert {each: each.read_bytes() for each in tmp_path.rglob("*") if each.is_file()} == before
 
 
+def test_a_new_log_where_there_is_no_folder(tmp_path: Path) -> None:
+    with pytest.raises(WorldError, match=r"journal\.key: cannot be written"):
+        begun(tmp_path / "missing")
+
+
 @pytest.mark.parametrize("origin", ["", "two words", "a+b", "a\nb", "\u200b"])
 def test_a_log_with_a_name_that_no_key_can_have(tmp_path: Path, origin: str) -> None:
     with pytest.raises(BadInputError):

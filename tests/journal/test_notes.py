@@ -156,6 +156,11 @@ def test_what_is_no_signature_line(line: str) -> None:
         parse_note(f"text\n\n{line}\n".encode(), "note")
 
 
+def test_what_is_no_utf_8() -> None:
+    with pytest.raises(BadInputError, match="UTF-8 at byte 0"):
+        parse_note(b"\xff" + NOTE.encode(), "note")
+
+
 @pytest.mark.parametrize("text", ["", "no newline", "control\x07\n"])
 def test_what_cannot_be_read_back_is_not_signed(text: str) -> None:
     with pytest.raises(ValueError, match="note"):
