@@ -34,7 +34,7 @@ def main() -> int:
     names = only.split(",") if only else list(offered)
     if unknown := [name for name in names if name not in offered]:
         asked.error(f"there is no {', '.join(unknown)}; there are {', '.join(offered)}")
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else 110)
     console.print(machine())
     rows: list[dict[str, Any]] = []
     failed = []
