@@ -20,7 +20,7 @@ from sekisho.passes.documents import (
     approval_digest,
     pass_bytes,
     pass_digest,
-    read_approval,
+    read_pass,
 )
 from sekisho.passes.evidence import (
     PASS_ASKED,
@@ -73,8 +73,13 @@ def ask(
     take_sequence: TakeSequence,
     now: datetime,
 ) -> Standing:
-    """Record a pass and its requester's signed statement that they ask for it."""
+    """Record a pass and its requester's signed statement that they ask for it.
+
+    Raises `BadInputError`, and records nothing, for a pass that nobody could read back.
+    """
     document = pass_bytes(asked)
+    if read_pass(document, "pass") != asked:
+        raise BadInputError("pass", "would be read back as another one")
     journal.append(
         Draft(
             entry_id=asked.pass_id,
@@ -125,7 +130,7 @@ def state(
         decision=decision,
         genesis_digest=trust.genesis_digest,
         approver=person_id,
-        sequence=take_sequence(_numbers_used(evidence, person_id) + 1),
+        sequence=take_sequence(_numbers_used(trust, person_id) + 1),
         method=_METHOD,
         credential_id=credential_id,
         terminal_id=terminal_id,
@@ -212,17 +217,20 @@ def _owner(trust: Trust, public_key: bytes) -> tuple[str, str]:
     raise BadInputError("key", "belongs to nobody on the roster")
 
 
-def _numbers_used(evidence: Evidence, person_id: str) -> int:
-    """Return the largest number that the journal holds of a signer, believed or not."""
-    largest = 0
-    for signed in evidence.approvals:
-        try:
-            approval = read_approval(signed.document, "approval")
-        except BadInputError:
-            continue
-        if approval.approver == person_id:
-            largest = max(largest, approval.sequence)
-    return largest
+def _numbers_used(trust: Trust, person_id: str) -> int:
+    """Return the largest number under which the journal holds a genuine statement of a person.
+
+    A forged one would say the largest number there is, and nobody could sign after it.
+    """
+    return max(
+        (
+            ballot.approval.sequence
+            for ballots in trust.ballots.by_pass.values()
+            for ballot in ballots
+            if ballot.signer is not None and ballot.signer.person_id == person_id
+        ),
+        default=0,
+    )
 
 
 def _refuse_idle(trust: Trust, digest: str, approval: Approval) -> None:
@@ -246,7 +254,10 @@ def _record_once(
     actor: str,
     now: datetime,
 ) -> None:
-    """Append a document that is known by its digest, unless it is there already."""
+    """Append a document that is known by its digest, unless it is there already.
+
+    Raises `Refused` if something else stands under the id that follows from the digest.
+    """
     entry_id = make_ulid(_EPOCH, bytes.fromhex(digest)[:10])
-    if all(entry.entry_id != entry_id for entry in journal.entries()):
+    if all((entry.entry_id, entry.body) != (entry_id, body) for entry in journal.entries()):
         journal.append(Draft(entry_id=entry_id, at=now, kind=kind, actor=actor, body=body))
