@@ -51,7 +51,9 @@ def run(
 ) -> None:
     """Search block files for movements of the workspace's wallets and match each to a pass.
 
-    Exit code 3 if any movement is an alarm or could not be judged.
+    A coin is known by the transaction that made it. Where that is in none of the files, let
+    `sekisho wallets observe` see it first, or its spending is not found. Exit code 3 if any
+    movement is an alarm or could not be judged.
     """
     found, blocks, incidents = _search(workspace, files, _xor_key(xor_key), shown=not json)
     unread = [*blocks.findings, *found.findings]

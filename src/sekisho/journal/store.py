@@ -17,8 +17,6 @@ from types import TracebackType
 from typing import Self
 
 import sqlalchemy as sa
-from alembic import command
-from alembic.config import Config
 
 from sekisho.journal.entries import entry_hash, placed, read_row, seal
 from sekisho.journal.records import ENTRY_MAX_BYTES, GENESIS, Draft, Entry, Row
@@ -247,6 +245,10 @@ def create_journal(path: Path, *, wait_seconds: float = WAIT_SECONDS) -> Journal
 
     It appears whole or not at all. Raises `WorldError` if anything already stands there.
     """
+    # Here, because migrations take a quarter of a second that opening a journal need not pay.
+    from alembic import command  # noqa: PLC0415 - as said
+    from alembic.config import Config  # noqa: PLC0415 - as said
+
     try:
         with TemporaryDirectory(dir=path.parent, prefix=".journal-") as folder:
             unfinished = Path(folder) / path.name
