@@ -1,0 +1,216 @@
+"""Asking and approving by hand, into a real journal, and what strangers who write there can do."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+from attacks import BASE, COIN, WALLET
+from world import digest_of, filed, journal_in, record, said, statement, transfer_pass
+from world_coins import STRANGER, payment
+from world_people import NOW, PEOPLE, key_of, roster
+
+from sekisho.journal.records import Draft
+from sekisho.journal.store import JournalStore
+from sekisho.kernel.errors import BadInputError
+from sekisho.kernel.finding import Refused
+from sekisho.kernel.ulid import make_ulid
+from sekisho.passes.documents import SEQUENCE_MAX, read_approval
+from sekisho.passes.evidence import PASS_ASKED, PASS_ISSUED, WALLET_FILED, gather_evidence
+from sekisho.passes.flow import ask, file_roster, file_wallet, find_pass, standing_in, state
+from sekisho.passes.records import Approval, Decision, Pass
+from sekisho.passes.roster import roster_bytes, roster_digest
+from sekisho.passes.verify import Standing
+from sekisho.wallets.documents import wallet_digest
+
+ASKED = transfer_pass(BASE, WALLET, [payment(STRANGER, 10_000_000)], COIN)
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Iterator[JournalStore]:
+    with journal_in(tmp_path, BASE) as store:
+        yield store
+
+
+def asking(journal: JournalStore, asked: Pass = ASKED, *, by: str = "aoki") -> Standing:
+    public_key = key_of(by).public_key().public_bytes_raw()
+    return ask(
+        journal,
+        asked,
+        key=key_of(by),
+        public_key=public_key,
+        take_sequence=lambda least: least,
+        now=NOW,
+    )
+
+
+def saying(
+    journal: JournalStore,
+    who: str,
+    decision: Decision,
+    asked: Pass = ASKED,
+    *,
+    now: datetime = NOW,
+    terminal_id: str = "desk-1",
+    reason: str = "",
+) -> Standing:
+    return state(
+        journal,
+        digest_of(asked),
+        decision,
+        key=key_of(who),
+        public_key=key_of(who).public_key().public_bytes_raw(),
+        terminal_id=terminal_id,
+        take_sequence=lambda least: least,
+        now=now,
+        reason=reason,
+    )
+
+
+def statements(journal: JournalStore) -> list[Approval]:
+    signed = gather_evidence(journal.entries()).approvals
+    return [read_approval(each.document, "approval") for each in signed]
+
+
+def test_a_quorum_allows_a_pass_and_it_is_issued_once(journal: JournalStore) -> None:
+    assert len(asking(journal).findings) == 3
+    assert len(saying(journal, "baba", Decision.APPROVE).findings) == 2
+    assert len(saying(journal, "chiba", Decision.APPROVE).findings) == 1
+    kinds = [entry.kind for entry in journal.entries()]
+    assert PASS_ISSUED not in kinds
+    assert saying(journal, "endo", Decision.APPROVE).findings == ()
+    saying(journal, "fujii", Decision.APPROVE)
+    issues = [entry for entry in journal.entries() if entry.kind == PASS_ISSUED]
+    assert [entry.body for entry in issues] == [{"pass_digest": digest_of(ASKED)}]
+
+
+def test_a_rejected_pass_is_not_issued(journal: JournalStore) -> None:
+    asking(journal)
+    saying(journal, "doi", Decision.REJECT, reason="unknown payee")
+    for who in ("baba", "chiba", "endo"):
+        saying(journal, who, Decision.APPROVE)
+    (found,) = standing_in(journal, digest_of(ASKED)).findings
+    assert (found.code, found.subject) == ("passes.rejected", "doi")
+    assert PASS_ISSUED not in {entry.kind for entry in journal.entries()}
+
+
+def test_numbers_go_on_from_what_the_journal_holds(journal: JournalStore) -> None:
+    before = {said.approver: said.sequence for said in statements(journal)}
+    asking(journal)
+    saying(journal, "baba", Decision.APPROVE)
+    saying(journal, "baba", Decision.VOID, reason="a mistake")
+    new = [(said.approver, said.sequence) for said in statements(journal)][-3:]
+    assert new == [
+        ("aoki", before["aoki"] + 1),
+        ("baba", before["baba"] + 1),
+        ("baba", before["baba"] + 2),
+    ]
+
+
+def test_a_forged_statement_uses_up_nobodys_numbers(tmp_path: Path) -> None:
+    """Whoever can write the journal must not be able to silence those who would say no."""
+    last = statement(
+        BASE, "doi", Decision.APPROVE, ASKED, sequence=SEQUENCE_MAX, key=key_of("mallory")
+    )
+    with journal_in(tmp_path, said(BASE, last)) as journal:
+        asking(journal)
+        standing = saying(journal, "doi", Decision.REJECT, reason="unknown payee")
+        assert "passes.rejected" in {each.code for each in standing.findings}
+
+
+@pytest.mark.parametrize(
+    ("who", "decision", "changes", "code"),
+    [
+        ("aoki", Decision.APPROVE, {}, "passes.approved_by_requester"),
+        ("chiba", Decision.APPROVE, {"terminal_id": "desk-9"}, "passes.terminal_unknown"),
+        ("chiba", Decision.APPROVE, {"now": ASKED.expires_at}, "passes.approval_late"),
+    ],
+)
+def test_what_would_not_count_is_refused_and_not_recorded(
+    journal: JournalStore, who: str, decision: Decision, changes: dict[str, object], code: str
+) -> None:
+    asking(journal)
+    before = journal.size()
+    with pytest.raises(Refused) as refused:
+        saying(journal, who, decision, **changes)  # type: ignore[arg-type]  # each of its type
+    assert [each.code for each in refused.value.findings] == [code]
+    assert journal.size() == before
+
+
+def test_a_no_is_recorded_even_late_and_from_an_unnamed_terminal(journal: JournalStore) -> None:
+    asking(journal)
+    late = ASKED.expires_at + timedelta(days=1)
+    standing = saying(
+        journal, "doi", Decision.VOID, now=late, terminal_id="desk-9", reason="leaked"
+    )
+    assert "passes.voided" in {each.code for each in standing.findings}
+
+
+def test_a_reason_that_could_not_be_read_back_is_not_signed(journal: JournalStore) -> None:
+    asking(journal)
+    before = journal.size()
+    with pytest.raises(BadInputError, match=r"approval\.reason"):
+        saying(journal, "doi", Decision.REJECT, reason="two\nlines")
+    assert journal.size() == before
+
+
+def test_a_key_of_nobody_signs_nothing(journal: JournalStore) -> None:
+    asking(journal)
+    before = journal.size()
+    with pytest.raises(BadInputError, match="belongs to nobody on the roster"):
+        saying(journal, "mallory", Decision.APPROVE)
+    assert journal.size() == before
+
+
+def test_a_pass_that_is_not_there_or_cannot_be_read(tmp_path: Path) -> None:
+    with journal_in(tmp_path, record(BASE, PASS_ASKED, {"pass": {"kind": "x"}})) as journal:
+        with pytest.raises(BadInputError, match="is not in the journal"):
+            saying(journal, "chiba", Decision.APPROVE)
+        with pytest.raises(BadInputError, match="is not in the journal"):
+            standing_in(journal, "ab" * 32)
+
+
+def test_a_pass_is_found_by_its_id_or_the_beginning_of_its_digest(journal: JournalStore) -> None:
+    asking(journal)
+    digest = digest_of(ASKED)
+    for name in (ASKED.pass_id, digest, digest[:8], digest[:8].upper()):
+        assert find_pass(journal, name) == digest
+    for name in ("", digest[:7], digest[:8] + "x", "\x1b[2J", ASKED.pass_id[:-1]):
+        with pytest.raises(BadInputError, match="means no pass"):
+            find_pass(journal, name)
+
+
+def test_two_passes_under_one_id_are_told_apart_by_digest_only(tmp_path: Path) -> None:
+    """Somebody files another pass under the id of ours: the id then means neither."""
+    forged = transfer_pass(BASE, WALLET, [payment(STRANGER, 1)], COIN, pass_id=ASKED.pass_id)
+    with journal_in(tmp_path, filed(filed(BASE, ASKED), forged)) as journal:
+        with pytest.raises(BadInputError, match="means several passes"):
+            find_pass(journal, ASKED.pass_id)
+        assert find_pass(journal, digest_of(ASKED)[:8]) == digest_of(ASKED)
+
+
+def test_filing_again_changes_nothing(journal: JournalStore) -> None:
+    other = roster(exchange="Another Exchange")
+    for number in range(2):
+        at = NOW + timedelta(hours=number)
+        assert file_wallet(journal, WALLET, actor="aoki", now=at) == wallet_digest(WALLET)
+        digest = file_roster(journal, roster_bytes(other), actor="aoki", now=at)
+        assert digest == roster_digest(roster_bytes(other))
+    assert journal.size() == len(BASE.drafts) + 2
+
+
+def test_something_else_under_the_id_of_a_document_is_told_of(journal: JournalStore) -> None:
+    """Else a wallet would seem to be filed that is not there."""
+    beginning = datetime.fromtimestamp(0, NOW.tzinfo)
+    taken = make_ulid(beginning, bytes.fromhex(wallet_digest(WALLET))[:10])
+    journal.append(Draft(entry_id=taken, at=NOW, kind=WALLET_FILED, actor="x", body={}))
+    with pytest.raises(Refused) as refused:
+        file_wallet(journal, WALLET, actor="aoki", now=NOW)
+    assert [each.code for each in refused.value.findings] == ["journal.id_conflict"]
+
+
+def test_a_roster_that_cannot_be_read_is_not_filed(journal: JournalStore) -> None:
+    twice = roster_bytes(roster(people=(*PEOPLE, PEOPLE[0])))
+    with pytest.raises(BadInputError, match="stands twice"):
+        file_roster(journal, twice, actor="aoki", now=NOW)
+    assert journal.size() == len(BASE.drafts)
