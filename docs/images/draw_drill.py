@@ -1,7 +1,7 @@
 """Draw docs/images/drill.svg: what `make drill` prints, as a picture for the README.
 
-Run it after a change to the story: `.venv/bin/python docs/images/draw_drill.py`. The latency in it is
-that of this run, on this machine.
+Run it after a change to the story: `.venv/bin/python docs/images/draw_drill.py`. The latency in it
+is that of this run, on this machine.
 """
 
 import io
