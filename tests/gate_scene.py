@@ -49,6 +49,7 @@ MALLORY = wallet_of(f"wpkh({key_expression('mallory')}{MULTIPATH})", wallet_id="
 class Scene:
     """A wallet, its coins, a pass that was asked for and approved, and what it allows."""
 
+    kind: str
     wallet: Wallet
     registered: World
     """Before the pass was asked for."""
@@ -104,6 +105,15 @@ def scene(
     return replace(usual, world=approve(ask(usual.registered, asked), asked), asked=asked)
 
 
+def with_fee(before: Scene, fee_sat: int, *, feerate_sat_per_kvb: int) -> Scene:
+    """Return the story with another fee, taken from the change, and just as much allowed."""
+    fee = FeeRule(fee_max_sat=Sat(fee_sat), feerate_max_sat_per_kvb=feerate_sat_per_kvb)
+    *paid, change = before.unsigned.outputs
+    left = replace(change, amount_sat=Sat(change.amount_sat + FEE_SAT - fee_sat))
+    allowed = scene(before.kind, transfer={"fee": fee})
+    return replace(allowed, unsigned=replace(before.unsigned, outputs=(*paid, left)))
+
+
 @cache
 def exact() -> Scene:
     """Return a story whose pass leaves nothing open: no change, one locktime, one sequence."""
@@ -131,6 +141,7 @@ def _usual(kind: str) -> Scene:
     world = register(register(begin(), wallet), HOT)
     asked = _pass(world, wallet, funded, _transfer(funded), {})
     return Scene(
+        kind=kind,
         wallet=wallet,
         registered=world,
         world=approve(ask(world, asked), asked),

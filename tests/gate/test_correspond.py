@@ -4,7 +4,7 @@ import pytest
 from btclib_wallet.descriptors import miniscript_solver
 from btclib_wallet.psbt.psbt import extract_tx, finalize
 from gate_psbts import Coins, psbt_of, signed_psbt, signed_transaction, without
-from gate_scene import HOT, Scene, honest, scene
+from gate_scene import HOT, Scene, honest, scene, with_fee
 from gate_tampered_psbts import FIRST_INPUT, PREVIOUS, claimed
 from world import transfer_pass
 from world_coins import (
@@ -42,39 +42,37 @@ def codes(setting: Scene, psbt: bytes, transfer: Transfer) -> list[str]:
     return sorted(each.code for each in findings)
 
 
+def largest_vsize(setting: Scene) -> int:
+    """Return the size by which the gate judges the feerate."""
+    read, _ = read_psbt(honest(setting).psbt, "PSBT")
+    assert read is not None
+    coins, _ = judge_inputs(read, transfer_of(setting), setting.wallet, book_of(setting.wallet))
+    vsize = signed_vsize(setting.unsigned, coins, setting.wallet)
+    assert vsize is not None
+    return vsize
+
+
 # Sizes -------------------------------------------------------------------------------------------
 
+WITH_CHANGE = [kind for kind in DESCRIPTORS if kind != "one_branch"]
 SIGNATURES = {"sh_sortedmulti": 4, "sh_wsh_sortedmulti": 4, "wsh_sortedmulti": 4}
 
 
 @pytest.mark.parametrize("kind", DESCRIPTORS)
 def test_the_size_it_will_have_is_known_before_it_is_signed(kind: str) -> None:
     setting = scene(kind)
-    psbt = honest(setting).psbt
-    read, _ = read_psbt(psbt, "PSBT")
-    assert read is not None
-    coins, _ = judge_inputs(read, transfer_of(setting), setting.wallet, book_of(setting.wallet))
-    largest = signed_vsize(setting.unsigned, coins, setting.wallet)
-    signed = signed_transaction(psbt)
-    assert largest is not None
+    largest = largest_vsize(setting)
+    signed = signed_transaction(honest(setting).psbt)
     # A signature is a byte or two shorter than it might be, by chance; nothing else is unknown.
     assert signed.vsize <= largest <= signed.vsize + 3 * SIGNATURES.get(kind, 2)
 
 
-@pytest.mark.parametrize("kind", DESCRIPTORS)
+@pytest.mark.parametrize("kind", WITH_CHANGE)
 def test_the_feerate_may_be_the_ceiling_and_no_more(kind: str) -> None:
-    setting = scene(kind)
-    psbt = honest(setting).psbt
-    read, _ = read_psbt(psbt, "PSBT")
-    assert read is not None
-    coins, _ = judge_inputs(read, transfer_of(setting), setting.wallet, book_of(setting.wallet))
-    largest = signed_vsize(setting.unsigned, coins, setting.wallet)
-    assert largest is not None
-    fee_sat = 20_000
-    lowest = -(-fee_sat * 1000 // largest)
-    for ceiling, expected in ((lowest, []), (lowest - 1, ["gate.feerate_too_high"])):
-        fee = FeeRule(fee_max_sat=Sat(fee_sat), feerate_max_sat_per_kvb=ceiling)
-        assert codes(setting, psbt, replace(transfer_of(setting), fee=fee)) == expected
+    fee_sat = 30 * largest_vsize(scene(kind))
+    for ceiling, expected in ((30_000, []), (29_999, ["gate.feerate_too_high"])):
+        setting = with_fee(scene(kind), fee_sat, feerate_sat_per_kvb=ceiling)
+        assert codes(setting, honest(setting).psbt, transfer_of(setting)) == expected
 
 
 def test_a_size_that_nobody_can_tell_is_refused() -> None:

@@ -102,6 +102,7 @@ def test_a_verdict_stands_in_the_journal_when_it_is_given(
         "verdict": "matched",
         "pass_id": setting.asked.pass_id,
         "findings": [],
+        "findings_total": 0,
         "left_sat": "50000000",
         "fee_sat": "20000",
         "wallet_ids": ["cold-1"],
