@@ -4,11 +4,12 @@ from datetime import timedelta
 from gate_scene import HOT, LOOKALIKE, USUAL, scene
 from gate_tampered_transactions import change
 from watch_lookout import coin, lookout, to
-from world import approve, ask, cleared, entries_of, record, register, void
+from world import approve, ask, cleared, entries_of, record, register, trust_of, void
 from world_coins import STRANGER, address_at, book_of, spending
 from world_people import NOW
 
 from sekisho.passes.life import GATE_CLEARED
+from sekisho.passes.records import Admin
 from sekisho.watch.records import VerdictKind
 from sekisho.watch.state import (
     VIEW_AGE_MAX_SECONDS,
@@ -139,9 +140,15 @@ def test_wallets_in_force_are_watched_and_no_others() -> None:
     assert watched_wallets(entries, genesis_digest=genesis, now=NOW) == (setting.wallet, HOT)
     assert watched_wallets(entries, genesis_digest="ab" * 32, now=NOW) == ()
     forked = register(setting.world, replace(HOT, gap_limit=9))
-    assert watched_wallets(entries_of(forked), genesis_digest=genesis, now=NOW) == (
-        setting.wallet,
-    )
+    [registration] = [
+        each
+        for each in trust_of(setting.world).passes.values()
+        if isinstance(each.action, Admin) and each.action.subject_id == HOT.wallet_id
+    ]
+    voided = void(setting.world, registration)
+    for world in (forked, voided):
+        watched = watched_wallets(entries_of(world), genesis_digest=genesis, now=NOW)
+        assert [each.wallet_id for each in watched] == [setting.wallet.wallet_id, HOT.wallet_id]
 
 
 def test_under_another_genesis_no_pass_is_believed() -> None:

@@ -24,9 +24,12 @@ VIEW_AGE_MAX_SECONDS = 60
 def watched_wallets(
     entries: Iterable[Entry], *, genesis_digest: str, now: datetime
 ) -> tuple[Wallet, ...]:
-    """Return the wallets that the watcher itself believes to be in force, by id."""
+    """Return the wallets whose coins the watcher looks after, by id.
+
+    They are those in force, and those that one person's word put out of force: see `Credence`.
+    """
     credence = weigh(gather_evidence(entries), genesis_digest=genesis_digest, now=now)
-    return tuple(credence.wallets[wallet_id] for wallet_id in sorted(credence.wallets))
+    return tuple(credence.watched[wallet_id] for wallet_id in sorted(credence.watched))
 
 
 def fold_state(
