@@ -7,6 +7,7 @@ from sekisho.chains.bitcoin.transaction import TxOut
 from sekisho.journal.records import Draft, Entry
 from sekisho.journal.store import JournalStore
 from sekisho.kernel.digest import tagged_digest
+from sekisho.kernel.finding import Refused
 from sekisho.kernel.ulid import make_ulid
 from sekisho.respond.incident import incident_document, summarise_signatures
 from sekisho.respond.records import Incident, Loss, Valuation
@@ -27,7 +28,7 @@ def open_incident(
 
     `recognised` is the journal entry that holds the verdict: its time is when we knew, and its
     hash is the evidence of that. The incident's id follows from both, so opening it twice is
-    opening it once.
+    opening it once: what more is known the second time is returned, and the record stays.
     """
     randomness = tagged_digest("incident", recognised.hash)[:10]
     incident = Incident(
@@ -44,15 +45,21 @@ def open_incident(
             amount_sat=verdict.left_sat, fee_sat=verdict.fee_sat, valuations=tuple(valuations)
         ),
     )
-    journal.append(
-        Draft(
-            entry_id=incident.incident_id,
-            at=recognised.at,
-            kind=INCIDENT_OPENED,
-            actor="respond",
-            body=incident_document(incident),
-        )
+    draft = Draft(
+        entry_id=incident.incident_id,
+        at=recognised.at,
+        kind=INCIDENT_OPENED,
+        actor="respond",
+        body=incident_document(incident),
     )
+    try:
+        journal.append(draft)
+    except Refused:
+        # Opened before, when less was known: the fee, say, or who signed. A thief who can bring
+        # that about must not thereby keep the search from saying anything at all.
+        ids = {each.entry_id for each in journal.entries() if each.kind == INCIDENT_OPENED}
+        if incident.incident_id not in ids:
+            raise
     return incident
 
 
