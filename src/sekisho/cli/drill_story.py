@@ -224,10 +224,10 @@ def _marked(address: str, outcome: Outcome, style: str) -> Text:
     """Return an address with the characters that differ from its look-alike made to stand out."""
     start = outcome.resemblance.prefix_characters
     stop = len(address) - outcome.resemblance.suffix_characters
-    text = Text(address[:start], style="dim")
-    text.append(address[start:stop], style=style)
-    text.append(address[stop:], style="dim")
-    return text
+    same = "dim"
+    return Text.assemble(
+        (address[:start], same), (address[start:stop], style), (address[stop:], same)
+    )
 
 
 def _reasons(
