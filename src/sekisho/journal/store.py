@@ -172,6 +172,9 @@ class JournalStore:
                 page = connection.execute(_PAGE, {"after": after_seq}).all()
             if not page:
                 return
+            # With the table's own definition changed, a place may be a text, or stand for ever.
+            if any(type(found[0]) is not int or found[0] <= after_seq for found in page):
+                raise self._damaged(f"what follows entry {after_seq} has no place of its own")
             for found in page:
                 yield _row(found)
             after_seq = page[-1][0]
