@@ -165,3 +165,10 @@ def test_a_wallet_with_another_wallets_scripts_is_refused(office: Office) -> Non
     assert code == 2
     assert "another wallet" in said["error"]
     assert office.entries() == before
+
+
+def test_a_purpose_that_looks_like_markup_is_listed_as_it_was_written(office: Office) -> None:
+    assert office.ask("alice", "--purpose", "to [red]x[/nobody]")[0] == 0
+    office.capsys.readouterr()
+    assert run(["pass", "list", "--workspace", str(office.root)]) == 0
+    assert "[/nobody]" in office.capsys.readouterr().out.replace("\n", "")

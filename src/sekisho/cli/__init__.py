@@ -21,6 +21,7 @@ from sekisho.cli.output import (
     say,
 )
 from sekisho.kernel.errors import BadInputError, WorldError
+from sekisho.kernel.fields import visible
 from sekisho.kernel.finding import Refused
 
 app = typer.Typer(
@@ -78,7 +79,9 @@ def run(arguments: list[str]) -> int:
 
 
 def _failed(message: str, *, where: str, as_json: bool, code: int) -> int:
+    # A name inside a file that somebody sent may stand in the message, as they wrote it.
+    message = "\n".join(visible(line) for line in message.split("\n"))
     if as_json:
-        put_json({"error": message, "where": where})
+        put_json({"error": message, "where": visible(where)})
     notes().print(f"sekisho: {message}", markup=False)
     return code

@@ -67,7 +67,8 @@ def verify(
         found = flow.verify_export(export, key=key, against=kept, watch=_watch)
     else:
         here = open_workspace(workspace)
-        own = [here.last_checkpoint_path] if here.last_checkpoint_path.exists() else []
+        # Always there, since `init` signs one of nothing: whoever took it away may have cut, too.
+        own = [here.last_checkpoint_path]
         found = flow.verify_journal(
             here.journal_path, key=_key(vkey, workspace), against=[*kept, *own], watch=_watch
         )

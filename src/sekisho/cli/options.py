@@ -42,11 +42,25 @@ def read_file(path: Path, *, limit_bytes: int) -> bytes:
     return data
 
 
+def read_passphrase(path: Path) -> str:
+    """Return the passphrase in a file, without the line end after it.
+
+    Raises `BadInputError` for an empty one: it would leave a key unprotected without a word.
+    """
+    try:
+        passphrase = read_file(path, limit_bytes=4096).decode().rstrip("\r\n")
+    except UnicodeDecodeError as error:
+        raise BadInputError(str(path), "is not UTF-8 text") from error
+    if not passphrase:
+        raise BadInputError(str(path), "holds no passphrase")
+    return passphrase
+
+
 def unlock(key: Path, passphrase_file: Path | None) -> Ed25519PrivateKey:
     """Return an approver's key, asking for its passphrase where it has one."""
     passphrase: str | None = None
     if passphrase_file is not None:
-        passphrase = read_file(passphrase_file, limit_bytes=4096).decode().rstrip("\n")
+        passphrase = read_passphrase(passphrase_file)
     elif key_is_encrypted(key):
         passphrase = typer.prompt(f"Passphrase of {key.name}", hide_input=True, err=True)
     return load_key(key, passphrase)

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 from rich.table import Table
+from rich.text import Text
 
 from sekisho.app import Installation, current_time, installation
 from sekisho.chains.bitcoin.addresses import script_of
@@ -208,7 +209,7 @@ def list_passes(workspace: WorkspaceOption = Path(), *, json: JsonOption = False
     table = Table("pass", "state", "asked by", "purpose")
     for standing, where in pairs:
         asked = standing.asked
-        table.add_row(asked.pass_id, where, asked.requester, asked.purpose)
+        table.add_row(asked.pass_id, where, asked.requester, Text(asked.purpose))  # no markup
     terminal().print(table)
 
 

@@ -15,6 +15,7 @@ from sekisho.cli.options import (
     TerminalOption,
     WorkspaceOption,
     read_file,
+    read_passphrase,
     unlock,
 )
 from sekisho.cli.output import put_json, say
@@ -58,7 +59,7 @@ def key(
     """Make your signing key. The public part, beside it in PATH.pub, goes into the roster."""
     passphrase: str | None = None
     if passphrase_file is not None:
-        passphrase = read_file(passphrase_file, limit_bytes=4096).decode().rstrip("\n")
+        passphrase = read_passphrase(passphrase_file)
     elif not no_passphrase:
         passphrase = typer.prompt(
             "Passphrase", hide_input=True, confirmation_prompt=True, err=True

@@ -79,7 +79,8 @@ def standing_json(standing: Standing, *, state: str = "") -> dict[str, Json]:
 def _transfer_lines(transfer: Transfer) -> Sequence[str]:
     lines = [f"  from       wallet {transfer.wallet_id}"]
     lines.extend(
-        f"  pays       {format_btc(payment.amount_sat)} BTC to {payment.address}"
+        f"  pays       {format_btc(payment.amount_sat)} BTC to "
+        + (payment.address or f"script {payment.script.hex()}")
         for payment in transfer.payments
     )
     inputs = transfer.inputs

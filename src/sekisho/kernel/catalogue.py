@@ -14,7 +14,7 @@ from functools import cache
 from importlib import resources
 
 from sekisho.kernel.errors import BadInputError
-from sekisho.kernel.fields import is_printable
+from sekisho.kernel.fields import visible
 from sekisho.kernel.finding import Finding
 from sekisho.kernel.instants import parse_instant
 from sekisho.kernel.money import format_btc, format_jpy
@@ -59,7 +59,7 @@ def says(found: Finding, language: Language) -> str:
     """
     listed = catalogue().get(found.code)
     if listed is None:
-        return _visible(str(found))
+        return visible(str(found))
     return _filled(listed[language].says, found, language)
 
 
@@ -76,7 +76,7 @@ def _filled(template: str, found: Finding, language: Language) -> str:
     """
     facts = {name: _written(name, value, language) for name, value in found.facts}
     facts["subject"] = found.subject
-    return _FIELD.sub(lambda field: _visible(facts.get(field[1], f"({field[1]}?)")), template)
+    return _FIELD.sub(lambda field: visible(facts.get(field[1], f"({field[1]}?)")), template)
 
 
 def _written(name: str, value: str, language: Language) -> str:
@@ -102,11 +102,3 @@ def _local(value: str, language: Language) -> str:
         return f"{at.astimezone(_JST):%Y-%m-%d %H:%M:%S} JST ({utc})"
     except OverflowError:  # the last hours of the year 9999
         return utc
-
-
-def _visible(text: str) -> str:
-    """Return `text` with what does not print (escapes, direction marks) spelled out.
-
-    A label that an attacker chose must not clear the screen or turn a sentence around.
-    """
-    return "".join(c if is_printable(c) else c.encode("unicode_escape").decode() for c in text)

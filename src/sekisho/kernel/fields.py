@@ -22,6 +22,14 @@ def is_printable(text: str) -> bool:
     return text.replace("\u3000", " ").isprintable()
 
 
+def visible(text: str) -> str:
+    """Return `text` with what does not print (escapes, direction marks) spelled out.
+
+    A label that an attacker chose must not clear the screen or turn a sentence around.
+    """
+    return "".join(c if is_printable(c) else c.encode("unicode_escape").decode() for c in text)
+
+
 class Fields:
     """One object of a document, read strictly.
 

@@ -19,7 +19,7 @@ from sekisho.drills.dmm_2024 import facts
 from sekisho.drills.dmm_2024.picture import coins_left, pictures
 from sekisho.drills.dmm_2024.records import Outcome
 from sekisho.kernel.catalogue import says, what_to_do
-from sekisho.kernel.fields import is_printable
+from sekisho.kernel.fields import is_printable, visible
 from sekisho.kernel.instants import format_instant
 from sekisho.kernel.money import Jpy, Sat, format_btc, format_jpy
 from sekisho.kernel.words import Language
@@ -141,9 +141,7 @@ def _visible(value: object) -> object:
     """
     if not isinstance(value, str) or hasattr(value, "__html__") or is_printable(value):
         return value
-    return "".join(
-        each if is_printable(each) else each.encode("unicode_escape").decode() for each in value
-    )
+    return visible(value)
 
 
 def _btc(amount_sat: Sat) -> str:
