@@ -68,6 +68,11 @@ class Scene:
         """What pays mallory."""
         return self.coins.previous[1]
 
+    @property
+    def hot(self) -> Transaction:
+        """What pays our other wallet."""
+        return self.coins.previous[2]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
@@ -137,7 +142,7 @@ def parts(transaction: Transaction) -> tuple[int, Counter[TxIn], Counter[TxOut],
 def _usual(kind: str) -> Scene:
     wallet = wallet_of(DESCRIPTORS[kind])
     funded = funding(wallet, 50_000_000, 30_000_000, 40_000_000)
-    lent = funding(MALLORY, 10_000_000)
+    lent, hot = funding(MALLORY, 10_000_000), funding(HOT, 10_000_000)
     world = register(register(begin(), wallet), HOT)
     asked = _pass(world, wallet, funded, _transfer(funded), {})
     return Scene(
@@ -146,7 +151,7 @@ def _usual(kind: str) -> Scene:
         registered=world,
         world=approve(ask(world, asked), asked),
         asked=asked,
-        coins=Coins(previous=(funded, lent), wallets=(wallet, HOT, MALLORY)),
+        coins=Coins(previous=(funded, lent, hot), wallets=(wallet, HOT, MALLORY)),
         unsigned=spending(
             [outpoint(funded, 0), outpoint(funded, 1)],
             [

@@ -285,6 +285,22 @@ TAMPERINGS: tuple[Tampering, ...] = (
         watch="foreign_input input_not_allowed",
     ),
     Tampering(
+        name="a stranger's coin is spent too, where any coins of the wallet may be",
+        make=lambda s: inputs(
+            s, coin(s, 0), outpoint(s.lent, 0), change_sat=LEFT_SAT - 20_000_000
+        ),
+        gate="fee_unknown input_not_ours",
+        watch="foreign_input",
+        setting=two_inputs_at_most,
+    ),
+    Tampering(
+        name="a coin of another wallet of ours is spent too",
+        make=lambda s: inputs(s, coin(s, 0), outpoint(s.hot, 0), change_sat=LEFT_SAT - 20_000_000),
+        gate="fee_unknown input_not_ours",
+        watch="foreign_input",
+        setting=two_inputs_at_most,
+    ),
+    Tampering(
         name="a coin of ours is spent that is not listed",
         make=lambda s: inputs(
             s, coin(s, 0), coin(s, 1), coin(s, 2), change_sat=LEFT_SAT + 40_000_000

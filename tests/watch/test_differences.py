@@ -140,7 +140,7 @@ def test_signatures_do_come_out_short() -> None:
 def test_what_only_looks_like_a_signature_buys_no_feerate() -> None:
     setting = scene("wpkh")
     signed = signed_transaction(honest(setting).psbt)
-    for item in (bytes(71), b"\x30" + bytes(70), b"\x30\x3e" + bytes(70), b"\x30\x3c" + bytes(61)):
+    for item in (bytes(66), b"\x30" + bytes(65), b"\x30\x3f" + bytes(65), b"\x30\x3c" + bytes(61)):
         first = replace(signed.inputs[0], witness=(item, signed.inputs[0].witness[1]))
         second = replace(signed.inputs[1], witness=())
         shown = replace(signed, inputs=(first, second))
