@@ -4,13 +4,14 @@ from pathlib import Path
 
 import pytest
 from dmm_world import asked_for
-from world import journal_in
+from world import journal_in, record
 from world_people import NOW
 
 from sekisho.chains.bitcoin.transaction import Transaction
 from sekisho.drills.dmm_2024 import facts
 from sekisho.journal.records import Entry
 from sekisho.journal.store import JournalStore, open_journal
+from sekisho.kernel.finding import Refused
 from sekisho.kernel.money import Sat
 from sekisho.respond.flow import INCIDENT_OPENED, open_incident
 from sekisho.respond.incident import incident_document, valued_as, valued_at
@@ -129,6 +130,33 @@ def test_opening_an_incident_twice_is_opening_it_once(
         again = judged(elsewhere, facts.outflow(), seen=(facts.funding(),))
         assert opened(elsewhere, again) == first
     assert journal.size() == size
+
+
+def test_a_price_named_later_does_not_change_what_was_recorded(journal: JournalStore) -> None:
+    found = judged(journal, facts.outflow(), seen=(facts.funding(),))
+    first = opened(journal, found, valuations=())
+    size = journal.size()
+    again = opened(journal, found)
+    assert again == replace(first, loss=replace(first.loss, valuations=VALUATIONS))
+    assert journal.size() == size
+    [entry] = incidents(journal)
+    assert entry.body == incident_document(first)
+
+
+def test_an_incident_whose_place_is_taken_is_not_said_to_be_recorded(
+    journal: JournalStore, tmp_path: Path
+) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    with journal_in(elsewhere, asked_for()[0]) as foretold:
+        found = judged(foretold, facts.outflow(), seen=(facts.funding(),))
+        taken = opened(foretold, found).incident_id
+    same = judged(journal, facts.outflow(), seen=(facts.funding(),))
+    note = record(asked_for()[0], "note.made", {"text": "nothing"}).drafts[-1]
+    journal.append(replace(note, entry_id=taken))
+    with pytest.raises(Refused, match=r"journal\.id_conflict"):
+        opened(journal, same)
+    assert incidents(journal) == []
 
 
 def test_two_verdicts_are_two_incidents(journal: JournalStore) -> None:
