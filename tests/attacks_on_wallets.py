@@ -164,6 +164,15 @@ def a_thiefs_wallet_in_the_name_of_ours() -> Case:
 
 
 @attack
+def a_wallet_registered_as_if_it_were_a_roster() -> Case:
+    world = filed_wallet(begin(), WALLET)
+    asked = admin_pass(
+        world, SubjectType.ROSTER, WALLET.wallet_id, new_digest=wallet_digest(WALLET)
+    )
+    return case(approve(ask(world, asked), asked), NOT_IN_FORCE)
+
+
+@attack
 def a_wallet_whose_document_is_withheld() -> Case:
     without = tuple(each for each in BASE.drafts if each.kind != WALLET_FILED)
     return case(replace(BASE, drafts=without), NOT_IN_FORCE)

@@ -9,6 +9,8 @@ from attacks_on_wallets import WALLET_ATTACKS
 from world import (
     World,
     admin_pass,
+    approve,
+    ask,
     at_genesis,
     begin,
     digest_of,
@@ -37,6 +39,7 @@ from sekisho.passes.verify import (
     wallet_in_force,
     wallets_in_force,
 )
+from sekisho.watch.credence import weigh
 
 ALL = ATTACKS | WALLET_ATTACKS
 
@@ -138,6 +141,20 @@ def test_a_genesis_that_was_never_filed_or_is_another() -> None:
     assert untrusted(begin(), genesis=pinned) == ["passes.genesis_missing"]
     both = record(begin(), ROSTER_FILED, {"roster": parse_json(roster_bytes(other), "roster")})
     assert "passes.genesis_not_adopted" in untrusted(both, genesis=pinned)
+
+
+def test_what_a_quorum_adopts_must_be_what_is_pinned() -> None:
+    """Our people adopt another roster, or a wallet named roster: neither is the genesis."""
+    filed_only = replace(begin(), drafts=begin().drafts[:1])
+    for subject_type, digest in (
+        (SubjectType.ROSTER, "ab" * 32),
+        (SubjectType.WALLET, begin().genesis_digest),
+    ):
+        asked = admin_pass(filed_only, subject_type, "roster", new_digest=digest)
+        world = approve(ask(filed_only, asked), asked)
+        assert "passes.genesis_not_adopted" in untrusted(world)
+        credence = weigh(evidence_of(world), genesis_digest=world.genesis_digest, now=NOW)
+        assert credence.watched == {}
 
 
 def test_the_thiefs_own_exchange_is_not_ours() -> None:
