@@ -16,6 +16,7 @@ from world import (
     digest_of,
     evidence_of,
     record,
+    register,
     reject,
     transfer_pass,
     trust_of,
@@ -151,7 +152,7 @@ def test_what_a_quorum_adopts_must_be_what_is_pinned() -> None:
         (SubjectType.WALLET, begin().genesis_digest),
     ):
         asked = admin_pass(filed_only, subject_type, "roster", new_digest=digest)
-        world = approve(ask(filed_only, asked), asked)
+        world = register(approve(ask(filed_only, asked), asked), WALLET)
         assert "passes.genesis_not_adopted" in untrusted(world)
         credence = weigh(evidence_of(world), genesis_digest=world.genesis_digest, now=NOW)
         assert credence.watched == {}
