@@ -176,22 +176,26 @@ FEWER_KEYS_THAN_SAID = [
     f"tr({ALPHA}/*,multi_a(2,{BETA}/*,{BETA}/*))",
     f"tr({ALPHA}/*,{{pk({ALPHA}/*),sortedmulti_a(2,{BETA}/*,{BETA}/*)}})",
 ]
+NOT_OF_KEYS = [
+    "addr(1B6rJ6ZKfZmkqMyBGe5KR27oWkEbQdNM7P)",
+    "raw(6a)",
+    f"rawtr({ALPHA}/*)",
+    f"combo({KEY_A})",
+]
 NO_WALLET = [
+    *NOT_OF_KEYS,
     "",
     "#",
     "wpkh()",
     "wpkh(",
     "sp(x)",
-    "addr(1B6rJ6ZKfZmkqMyBGe5KR27oWkEbQdNM7P)",
-    "raw(6a)",
-    f"rawtr({ALPHA}/*)",
-    f"combo({KEY_A})",
     f"pk({KEY_A})",
     f"wpkh(02{'00' * 32})",
     f"wpkh({ALPHA}/<0;1;2>/*)",
     f"wpkh({ALPHA}/<0;0>/*)",
     f"wpkh({ALPHA}/<0;1>/<0;1>/*)",
     f"wpkh({ALPHA}/0h/*)",
+    f"tr({ALPHA}/0h/*)",
     f"wpkh({ALPHA}/0/*h)",
     f"wpkh({ALPHA}/*/0)",
     f"wpkh({ALPHA}/2147483648/*)",
@@ -234,6 +238,7 @@ def test_what_is_no_wallet_is_refused(descriptor: str) -> None:
 @pytest.mark.parametrize(
     ("descriptors", "says"),
     [
+        (NOT_OF_KEYS, "names keys, not an address or a script"),
         (SPENDABLE_BY_OTHERS, "without signature|not sane"),
         (FEWER_KEYS_THAN_SAID, "one key twice|repeat|duplicate"),
         (UNUSUAL, "unusual way"),
@@ -243,6 +248,20 @@ def test_the_reason_says_what_is_wrong(descriptors: list[str], says: str) -> Non
     for descriptor in descriptors:
         with pytest.raises(BadInputError, match=says):
             check_descriptor(descriptor, MAIN, "descriptor")
+
+
+def test_a_library_that_derives_something_else_stops_the_registration(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """No descriptor is known on which the two differ, so one of them is made to: at index 4."""
+    derive = EmbitDescriptor.derive
+
+    def derive_wrongly(self: EmbitDescriptor, index: int, **which: int | None) -> EmbitDescriptor:
+        return derive(self, 5 if (index, which) == (4, {"branch_index": 1}) else index, **which)
+
+    monkeypatch.setattr(EmbitDescriptor, "derive", derive_wrongly)
+    with pytest.raises(BadInputError, match="derive different scripts on branch 1"):
+        check_descriptor(f"wpkh({GAMMA}/<0;1>/*)", MAIN, "descriptor")
 
 
 def test_leaves_of_one_tree_may_share_a_key() -> None:
