@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from sekisho.cli import run
+from sekisho.drills.dmm_2024.facts import outflow
 
 PEOPLE = {"alice": "operations", "bob": "operations", "carol": "security", "dave": "finance"}
 DESCRIPTOR = (
@@ -172,3 +173,12 @@ def test_a_purpose_that_looks_like_markup_is_listed_as_it_was_written(office: Of
     office.capsys.readouterr()
     assert run(["pass", "list", "--workspace", str(office.root)]) == 0
     assert "[/nobody]" in office.capsys.readouterr().out.replace("\n", "")
+
+
+def test_a_theft_is_not_passed_over_because_nobody_saw_the_coins_come(
+    office: Office, tmp_path: Path
+) -> None:
+    stolen = tmp_path / "stolen.hex"
+    stolen.write_text(outflow().serialize().hex())
+    code, said = office("scan", str(stolen))
+    assert (code, [each["verdict"] for each in said["movements"]]) == (3, ["undetermined"])

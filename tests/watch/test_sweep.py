@@ -203,3 +203,11 @@ def test_a_real_block_whose_coins_move_within_it() -> None:
     inputs = {each.transaction.txid: each.inputs for each in sightings}
     assert inputs[spender.txid]
     assert all(not each.again for each in sightings)
+
+
+def test_what_was_given_by_itself_is_sighted_though_it_touches_nothing_that_is_known() -> None:
+    raws = [dmm_outflow().serialize(), dmm_funding().serialize()]
+    sweep = Sweep(sieve_of((b"\x51",)), Shelf([], raws).read)
+    found = [(each.transaction, each.inputs, each.outputs, each.again) for each in sweep]
+    assert found == [(each, (), (), False) for each in (dmm_outflow(), dmm_funding())]
+    assert (sweep.blocks, sweep.transactions, sweep.findings) == (2, 2, [])

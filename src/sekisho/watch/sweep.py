@@ -30,7 +30,7 @@ _UNKNOWN = -1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sighting:
-    """A transaction that pays a watched script or spends a watched outpoint."""
+    """A transaction that pays a watched script or spends a watched outpoint, or came by itself."""
 
     transaction: Transaction
     header: Header | None
@@ -66,12 +66,16 @@ class Sweep:
         self._learned = 0
         self._reported: dict[tuple[int, int], int] = {}
         self._unreadable: set[int] = set()
+        self._unknown: dict[int, Sighting] = {}
+        """By position: transactions that came by themselves and touch nothing that is known."""
 
     def __iter__(self) -> Iterator[Sighting]:
         """Yield each sighting once, and again if more of it became known.
 
         A coin's creation is sighted before its spending. Between sightings, the caller may watch
-        more. Raises what reading raises; a malformed block is a finding.
+        more. At the end come the transactions that were given by themselves and touch nothing
+        known: what they reveal may tell that they spend a coin whose creation nobody saw.
+        Raises what reading raises; a malformed block is a finding.
         """
         missed: set[int] = set()
         everything = True
@@ -85,6 +89,7 @@ class Sweep:
                 yield from self._search(raw, lessons)
             everything = self._watched() != watched
             missed = self._order.missed(lessons)
+        yield from self._unknown.values()
 
     def _watched(self) -> tuple[int, int]:
         """Return how much the caller watches; what the sweep itself learned does not count."""
@@ -108,6 +113,8 @@ class Sweep:
                     break
                 self._learned += learned
                 lessons.add(raw.position)
+            if raw.loose:
+                self._note_loose(raw, known=bool(scanned.hits))
         except BadInputError as error:
             self._note_unreadable(raw, error)
             return
@@ -131,6 +138,19 @@ class Sweep:
         if raw.loose:
             return self._sieve.scan_transaction(raw.data, raw.where)
         return self._sieve.scan_block(raw.data, raw.where)
+
+    def _note_loose(self, raw: RawBlock, *, known: bool) -> None:
+        if known:
+            self._unknown.pop(raw.position, None)
+        elif raw.position not in self._unknown:
+            self._unknown[raw.position] = Sighting(
+                transaction=parse_transaction(raw.data, raw.where),
+                header=None,
+                where=raw.where,
+                inputs=(),
+                outputs=(),
+                again=False,
+            )
 
     def _note_unreadable(self, raw: RawBlock, error: BadInputError) -> None:
         if raw.position not in self._unreadable:
