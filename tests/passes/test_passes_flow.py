@@ -1,6 +1,7 @@
 """Asking and approving by hand, into a real journal, and what strangers who write there can do."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -12,10 +13,11 @@ from world_people import NOW, PEOPLE, key_of, roster
 
 from sekisho.journal.records import Draft
 from sekisho.journal.store import JournalStore
+from sekisho.kernel.canonical import Json, canonical_bytes
 from sekisho.kernel.errors import BadInputError
 from sekisho.kernel.finding import Refused
 from sekisho.kernel.ulid import make_ulid
-from sekisho.passes.documents import SEQUENCE_MAX, read_approval
+from sekisho.passes.documents import SEQUENCE_MAX, pass_digest, read_approval
 from sekisho.passes.evidence import PASS_ASKED, PASS_ISSUED, WALLET_FILED, gather_evidence
 from sekisho.passes.flow import ask, file_roster, file_wallet, find_pass, standing_in, state
 from sekisho.passes.records import Approval, Decision, Pass
@@ -168,6 +170,41 @@ def test_a_pass_that_is_not_there_or_cannot_be_read(tmp_path: Path) -> None:
             saying(journal, "chiba", Decision.APPROVE)
         with pytest.raises(BadInputError, match="is not in the journal"):
             standing_in(journal, "ab" * 32)
+
+
+def test_nobody_says_anything_of_a_pass_that_cannot_be_read(tmp_path: Path) -> None:
+    odd: Json = {"kind": "x", "genesis_digest": BASE.genesis_digest}
+    digest = pass_digest(canonical_bytes(odd))
+    with journal_in(tmp_path, record(BASE, PASS_ASKED, {"pass": odd})) as journal:
+        with pytest.raises(BadInputError, match="cannot be read"):
+            state(
+                journal,
+                digest,
+                Decision.REJECT,
+                key=key_of("doi"),
+                public_key=key_of("doi").public_key().public_bytes_raw(),
+                terminal_id="desk-1",
+                take_sequence=lambda least: least,
+                now=NOW,
+            )
+        assert journal.size() == len(BASE.drafts) + 1
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"purpose": "two\nlines"},
+        {"expires_at": ASKED.expires_at + timedelta(milliseconds=1)},
+        {"expires_at": ASKED.not_before_at},
+    ],
+)
+def test_a_pass_that_would_be_read_as_another_is_not_filed(
+    journal: JournalStore, changes: dict[str, object]
+) -> None:
+    before = journal.size()
+    with pytest.raises(BadInputError):
+        asking(journal, replace(ASKED, **changes))  # type: ignore[arg-type]  # each of its type
+    assert journal.size() == before
 
 
 def test_a_pass_is_found_by_its_id_or_the_beginning_of_its_digest(journal: JournalStore) -> None:
