@@ -126,7 +126,7 @@ edits = st.one_of(
 )
 
 
-@settings(max_examples=600)
+@settings(max_examples=400)
 @given(version=st.sampled_from([0, 2]), changes=st.lists(edits, min_size=1, max_size=3))
 def test_no_small_change_clears_another_transaction(version: int, changes: list[Edit]) -> None:
     psbt = HONEST[version].psbt

@@ -110,6 +110,18 @@ def test_a_lie_about_a_taproot_coin_makes_signatures_that_do_not_hold(more_sat: 
     assert holds == [more_sat == 0] * 2
 
 
+def test_a_previous_transaction_that_only_a_library_can_read_proves_nothing() -> None:
+    setting = scene()
+    read, _ = read_psbt(honest(setting).psbt, "PSBT")
+    assert read is not None
+    cut = replace(read.inputs[0], previous=setting.funded.serialize()[:-1])
+    believed = replace(read, inputs=(cut, read.inputs[1]))
+    book = book_of(setting.wallet)
+    coins, findings = judge_inputs(believed, transfer_of(setting), setting.wallet, book)
+    assert [each.index for each in coins] == [1]
+    assert [each.code for each in findings] == ["gate.previous_unreadable"]
+
+
 def test_every_reason_is_given_at_once() -> None:
     setting = scene()
     transfer = replace(

@@ -9,6 +9,7 @@ from gate_scene import honest, scene
 from world_coins import book_of, wallet_of
 
 from sekisho.gate.correspond import correspond
+from sekisho.gate.read_embit import read_with_embit
 from sekisho.gate.reading import PSBT_SIZE_MAX_BYTES, psbt_bytes, read_psbt
 from sekisho.kernel.errors import BadInputError
 from sekisho.passes.records import Transfer
@@ -63,6 +64,13 @@ def test_the_locktime_is_determined_as_bip_370_says(case: dict[str, Any]) -> Non
     read, _ = read_psbt(psbt_bytes(case["psbt"].encode(), "vector"), "vector")
     assert read is not None
     assert read.transaction.locktime == case["locktime"]
+
+
+def test_the_second_reader_knows_too_when_no_locktime_will_do() -> None:
+    [case] = [each for each in BIPS if each["comment"].endswith("LOCKTIME of 1657048460")][-1:]
+    assert case["judgement"] == "invalid"
+    with pytest.raises(BadInputError, match="no locktime satisfies every input"):
+        read_with_embit(psbt_bytes(case["psbt"].encode(), "vector"), "vector")
 
 
 @pytest.mark.parametrize("psbt", HWI["invalid"])
