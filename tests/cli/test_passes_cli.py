@@ -182,3 +182,15 @@ def test_a_theft_is_not_passed_over_because_nobody_saw_the_coins_come(
     stolen.write_text(outflow().serialize().hex())
     code, said = office("scan", str(stolen))
     assert (code, [each["verdict"] for each in said["movements"]]) == (3, ["undetermined"])
+
+
+def test_whoever_approves_a_wallet_sees_its_descriptor_and_address(
+    office: Office, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, listed = office("pass", "list")
+    wallet = next(each for each in listed["passes"] if "cold-1" in each["pass"]["purpose"])
+    assert run(["pass", "show", wallet["pass_id"], "--workspace", str(office.root)]) == 0
+    told = capsys.readouterr().out
+    assert "sh(wsh(multi(2,022a3ec327cd" in told
+    assert "3P8MfdM4pULv7ozdQvfwAqNF29zAjmnUYD is its first" in told
+    assert "unproven" in told

@@ -16,7 +16,6 @@ from sekisho.kernel.catalogue import says, what_to_do
 from sekisho.kernel.finding import Finding
 from sekisho.kernel.words import Language
 
-EXIT_FINE = 0
 EXIT_OUR_FAULT = 1
 EXIT_BAD_INPUT = 2
 EXIT_NO = 3

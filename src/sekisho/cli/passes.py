@@ -23,7 +23,7 @@ from sekisho.cli.options import (
 )
 from sekisho.cli.output import put_json, say, terminal
 from sekisho.cli.people import Terms, ask_with, trust_of
-from sekisho.cli.standing import put_standing, standing_json
+from sekisho.cli.standing import put_standing, standing_json, subject_of
 from sekisho.edges.keys import public_key, take_sequence
 from sekisho.kernel.errors import BadInputError
 from sekisho.kernel.finding import Refused
@@ -76,7 +76,7 @@ def ask(
     anchor: Annotated[
         str, typer.Option(help="The coin that must be spent; else the first of --coin.")
     ] = "",
-    hours: Annotated[int, typer.Option(min=1, help="How long the pass is valid.")] = 24,
+    hours: Annotated[int, typer.Option(min=1, max=8760, help="How long the pass is valid.")] = 24,
     workspace: WorkspaceOption = Path(),
     passphrase_file: PassphraseFileOption = None,
     *,
@@ -192,7 +192,10 @@ def show(
         standing = standing_in(here.journal, find_pass(here.journal, name))
         where = _life(here, standing)
         spender = _anchor_spender(here, standing)
-    put_standing(standing, as_json=json, state=where.value, anchor_spender=spender)
+        subject = subject_of(gather_evidence(here.journal.entries()), standing)
+    put_standing(
+        standing, as_json=json, state=where.value, anchor_spender=spender, subject=subject
+    )
 
 
 @app.command("list")
@@ -200,17 +203,25 @@ def list_passes(workspace: WorkspaceOption = Path(), *, json: JsonOption = False
     """List every pass with where it is in its life."""
     with installation(workspace) as here:
         digests = list(gather_evidence(here.journal.entries()).passes)
-        standings = [standing_in(here.journal, digest) for digest in digests]
-        states = [_life(here, standing).value for standing in standings]
-    pairs = list(zip(standings, states, strict=True))
+        pairs: list[tuple[Standing, str]] = []
+        unreadable: list[str] = []
+        for digest in digests:
+            try:
+                standing = standing_in(here.journal, digest)
+            except BadInputError as error:
+                unreadable.append(str(error))
+                continue
+            pairs.append((standing, _life(here, standing).value))
     if json:
-        put_json({"passes": [standing_json(each, state=where) for each, where in pairs]})
+        passes = [standing_json(each, state=where) for each, where in pairs]
+        put_json({"passes": passes, "unreadable": unreadable})
         return
     table = Table("pass", "state", "asked by", "purpose")
     for standing, where in pairs:
         asked = standing.asked
         table.add_row(asked.pass_id, where, asked.requester, Text(asked.purpose))  # no markup
     terminal().print(table)
+    say(*unreadable)
 
 
 def _state(
@@ -243,9 +254,10 @@ def _state(
             reason=reason,
         )
         where = _life(here, standing)
+        subject = subject_of(gather_evidence(here.journal.entries()), standing)
     if not as_json:
         say(f"Signed: {decision.value}.")
-    put_standing(standing, as_json=as_json, state=where.value)
+    put_standing(standing, as_json=as_json, state=where.value, subject=subject)
 
 
 def _same_words(words: str, digest: str) -> bool:

@@ -20,7 +20,7 @@ from sekisho.cli.options import (
 )
 from sekisho.cli.output import put_json, say
 from sekisho.cli.people import Terms, ask_with, owner_of, trust_of
-from sekisho.cli.standing import put_standing
+from sekisho.cli.standing import put_standing, subject_of
 from sekisho.edges.keys import make_key, public_key, write_new
 from sekisho.edges.workspace import pin_genesis
 from sekisho.kernel.canonical import canonical_bytes, parse_json
@@ -84,7 +84,7 @@ def new(
     quorum: Annotated[
         list[str], typer.Option(help="DEPARTMENT=COUNT, once for each department that must agree.")
     ],
-    days: Annotated[int, typer.Option(help="How long the roster is valid.")] = 365,
+    days: Annotated[int, typer.Option(min=1, max=3650, help="How long it is valid.")] = 365,
     *,
     json: JsonOption = False,
 ) -> None:
@@ -160,7 +160,8 @@ def adopt(
         )
         trust = genesis_candidate(gather_evidence(here.journal.entries()), genesis)
         standing = ask_with(here, trust, private, key, action=action, terms=terms, now=now)
-    put_standing(standing, as_json=json, only_id=only_id)
+        subject = subject_of(gather_evidence(here.journal.entries()), standing)
+    put_standing(standing, as_json=json, only_id=only_id, subject=subject)
 
 
 @app.command("pin")

@@ -1,6 +1,7 @@
 """`sekisho scan`: every movement of our wallets in block files, each with its verdict."""
 
 import secrets
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, TypeAlias
 
@@ -29,6 +30,7 @@ from sekisho.respond.incident import incident_document
 from sekisho.respond.records import Incident
 from sekisho.watch.flow import SEED_SIZE, Judged, Scan, open_watch, scan_blocks, verdict_document
 from sekisho.watch.records import ALARMS, VerdictKind
+from sekisho.watch.unknown import unknown_coins
 
 Incidents: TypeAlias = dict[str, Incident]
 """By the txid of the movement that each is about."""
@@ -99,7 +101,8 @@ def _search(
             for each in found.judged
             if each.verdict.kind in ALARMS
         }
-    return found, blocks, incidents
+    unknown = unknown_coins(watch.state.book, watch.outputs.values())
+    return replace(found, findings=(*found.findings, *unknown)), blocks, incidents
 
 
 def _show(judged: tuple[Judged, ...], unread: list[Finding], incidents: Incidents) -> None:
@@ -113,7 +116,7 @@ def _show(judged: tuple[Judged, ...], unread: list[Finding], incidents: Incident
         if verdict.txid in incidents:
             say(*_incident_lines(incidents[verdict.txid]))
     if unread:
-        say("Not searched:")
+        say("What this search cannot have found:")
         put_findings(unread)
 
 

@@ -9,8 +9,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from rich.table import Table
 
 from sekisho.app import Installation, current_time, installation
-from sekisho.chains.bitcoin.addresses import address_of, script_of
-from sekisho.chains.bitcoin.networks import network_of_caip2
+from sekisho.chains.bitcoin.addresses import script_of
 from sekisho.chains.bitcoin.transaction import Transaction, parse_transaction
 from sekisho.cli.options import (
     JsonOption,
@@ -24,14 +23,15 @@ from sekisho.cli.options import (
 )
 from sekisho.cli.output import put_json, say, terminal
 from sekisho.cli.people import Terms, ask_with, trust_of
-from sekisho.cli.standing import put_standing
+from sekisho.cli.standing import put_standing, subject_of
 from sekisho.kernel.canonical import Json
 from sekisho.kernel.errors import BadInputError
 from sekisho.kernel.money import format_btc
+from sekisho.passes.evidence import gather_evidence
 from sekisho.passes.flow import file_wallet
 from sekisho.passes.records import Admin, SubjectType
 from sekisho.passes.verify import Standing, Trust, wallet_in_force, wallets_in_force
-from sekisho.wallets.descriptors import check_descriptor, derive_script
+from sekisho.wallets.descriptors import check_descriptor
 from sekisho.wallets.documents import read_wallet, wallet_digest, wallet_document
 from sekisho.wallets.flow import holdings_of, observe
 from sekisho.wallets.records import ChangeRule, Level, Segregation, Tier, Wallet
@@ -88,10 +88,8 @@ def register(
             proof="unproven",
         )
         standing = _put_in_force(here, trust, wallet, private, key, terminal_id, now)
-    if not json and not only_id:
-        say(f"Its first address is {_first_address(wallet)}.")
-        say("No key holder has proven possession of a key of it: unproven.")
-    put_standing(standing, as_json=json, only_id=only_id)
+        subject = subject_of(gather_evidence(here.journal.entries()), standing)
+    put_standing(standing, as_json=json, only_id=only_id, subject=subject)
 
 
 @app.command("list")
@@ -224,11 +222,6 @@ def observe_transactions(
     for wallet in wallets:
         balance = format_btc(holdings.balance_sat(wallet.wallet_id))
         say(f"{wallet.wallet_id}: {balance} BTC")
-
-
-def _first_address(wallet: Wallet) -> str:
-    network = network_of_caip2(wallet.chain, "wallet.chain")
-    return address_of(derive_script(wallet.descriptor, network, 0, 0), network) or "none"
 
 
 def _put_in_force(

@@ -50,6 +50,13 @@ class ScriptBook:
         return _derived(self.wallets, reach, self)
 
 
+def first_address(wallet: Wallet) -> str:
+    """Return the first receiving address of a wallet, or its script in hex if it has none."""
+    network = network_of_caip2(wallet.chain, "wallet.chain")
+    script = derive_script(wallet.descriptor, network, 0, 0)
+    return address_of(script, network) or script.hex()
+
+
 def open_book(wallets: Iterable[Wallet]) -> ScriptBook:
     """Return the book of `wallets`, each branch derived up to its gap limit."""
     by_id = {wallet.wallet_id: wallet for wallet in sorted(wallets, key=lambda w: w.wallet_id)}

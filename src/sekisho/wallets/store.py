@@ -1,7 +1,7 @@
 """The chain as we have seen it: raw transactions that touch our wallets. A cache, never evidence.
 
-Deleting the file loses nothing that a node or block files cannot give again; the journal is the
-other truth, and lives elsewhere.
+What is deleted here a node or block files can give again, and until they have, the watcher does
+not know those coins. The journal is the other truth, and lives elsewhere.
 """
 
 from collections.abc import Iterator

@@ -6,7 +6,6 @@ from sekisho.drills.dmm_2024 import facts
 from sekisho.drills.dmm_2024.records import Moment, Variant
 
 ENROLLED_AT = datetime(2024, 4, 1, 0, 0, tzinfo=UTC)
-FUNDED_AT = datetime(2024, 4, 2, 0, 0, tzinfo=UTC)
 ASKED_AT = datetime(2024, 5, 31, 3, 0, tzinfo=UTC)
 STEP = timedelta(minutes=5)
 """Between the approvals of one pass."""
