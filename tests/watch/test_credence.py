@@ -102,6 +102,21 @@ def test_a_roster_ends_for_both_in_the_same_second(seconds: int) -> None:
     assert bool(agreed(evidence_of(BASE), BASE.genesis_digest, now=at).wallets) == (seconds < 0)
 
 
+@pytest.mark.parametrize("days", [0, 1, 9_999])
+def test_the_watcher_watches_on_when_the_roster_has_expired(days: int) -> None:
+    """A date that somebody forgot opens no gate, and closes no eye."""
+    at = begin().roster.expires_at + timedelta(days=days)
+    asked = transfer_pass(BASE, WALLET, [payment(STRANGER, 7_000)], COIN)
+    replacing = replaced(BASE, REPLACEMENT)
+    for world in (approve(ask(BASE, asked), asked), replacing, register(BASE, THIEFS)):
+        before = agreed(evidence_of(world), GENESIS)
+        after = agreed(evidence_of(world), GENESIS, now=at)
+        assert after.watched == before.watched != {}
+        assert (after.wallets, after.believed) == ({}, {})
+        assert after.doubted == {**before.believed, **before.doubted}
+    assert agreed(evidence_of(filed_wallet(begin(), THIEFS)), GENESIS, now=at).watched == {}
+
+
 def test_one_persons_word_does_not_blind_the_watcher() -> None:
     """It ends the registration of a wallet, or the whole genesis; the coins are still watched."""
     adoption = genesis_adoption()

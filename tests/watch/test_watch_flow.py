@@ -302,6 +302,28 @@ def opened(world: World, folder: Path) -> Watch:
         return open_watch(journal, [], genesis_digest=world.genesis_digest, now=NOW)
 
 
+def test_an_outflow_after_the_roster_expired_is_an_alarm_and_no_error(tmp_path: Path) -> None:
+    world, _ = asked_for()
+    at = world.roster.expires_at
+    with journal_in(tmp_path, world) as journal:
+        watch = open_watch(journal, [facts.funding()], genesis_digest=world.genesis_digest, now=at)
+        judged = judge(watch, facts.outflow(), now=at)
+        assert judged.verdict.kind is VerdictKind.UNMATCHED
+        assert judged.verdict.wallet_ids == ("storage-1",)
+        assert {each.code for each in judged.verdict.findings} >= {
+            "watch.pass_not_allowed",
+            "watch.no_pass",
+        }
+
+
+def test_what_the_gate_cleared_is_an_alarm_too_when_the_roster_has_expired(
+    journal: JournalStore, setting: Scene
+) -> None:
+    at = setting.world.roster.expires_at
+    watch = watching(journal, setting, now=at)
+    assert judge(watch, setting.unsigned, now=at).verdict.kind is VerdictKind.UNMATCHED
+
+
 def test_a_watcher_with_nothing_to_watch_does_not_open(tmp_path: Path) -> None:
     with pytest.raises(BadInputError, match="no wallet is in force"):
         opened(begin(), tmp_path)

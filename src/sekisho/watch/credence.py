@@ -75,7 +75,11 @@ class _Court:
 
 
 def weigh(evidence: Evidence, *, genesis_digest: str, now: datetime) -> Credence:
-    """Return what the watcher believes; nothing at all if the genesis does not hold at `now`."""
+    """Return what the watcher believes; nothing at all if the genesis was never adopted.
+
+    When its roster has expired, no pass is believed and no wallet is in force, but what was
+    watched is watched on: a date that somebody forgot must not let coins leave unseen.
+    """
     nothing = Credence(wallets={}, watched={}, believed={}, doubted={})
     roster_bytes = evidence.rosters.get(genesis_digest, b"")
     if hashlib.sha256(b"sekisho/roster/v1\n" + roster_bytes).hexdigest() != genesis_digest:
@@ -85,8 +89,7 @@ def weigh(evidence: Evidence, *, genesis_digest: str, now: datetime) -> Credence
         if read_roster(roster_bytes, "roster").previous_digest:
             return nothing
         document = _object(parse_canonical(roster_bytes, "roster"))
-        if now >= parse_instant(str(document["expires"]), "roster.expires"):
-            return nothing
+        expired = now >= parse_instant(str(document["expires"]), "roster.expires")
     except (BadInputError, KeyError, TypeError):
         return nothing
     court = _convene(document, genesis_digest)
@@ -95,7 +98,8 @@ def weigh(evidence: Evidence, *, genesis_digest: str, now: datetime) -> Credence
     if genesis_digest not in _in_force(court, asked, "roster", "roster", "", heed_no=False):
         return nothing
     adopted = genesis_digest in _in_force(court, asked, "roster", "roster", "")
-    wallets = _wallets(court, asked, evidence) if adopted else {}
+    registered = _wallets(court, asked, evidence) if adopted else {}
+    wallets = {} if expired else registered
     transfers = {
         digest: each for digest, each in asked.items() if isinstance(each.action, Transfer)
     }
@@ -105,7 +109,7 @@ def weigh(evidence: Evidence, *, genesis_digest: str, now: datetime) -> Credence
         if _allowed(court, digest, each, "transfer") and _from_wallet(court, each, wallets)
     }
     doubted = {digest: each for digest, each in transfers.items() if digest not in believed}
-    watched = {**_ever_approved(court, asked, evidence), **wallets}
+    watched = {**_ever_approved(court, asked, evidence), **registered}
     return Credence(wallets=wallets, watched=watched, believed=believed, doubted=doubted)
 
 
