@@ -167,3 +167,8 @@ def test_a_derived_price_never_says_more_than_was_published(
     exact = Fraction(amount_jpy * SAT_PER_BTC, amount_sat)
     assert 0 <= exact - found.price_jpy < 1
     assert found.fee_jpy <= Fraction(fee_sat * amount_jpy, amount_sat)
+
+
+def test_no_price_follows_from_a_loss_of_nothing() -> None:
+    with pytest.raises(ValueError, match="nothing was lost"):
+        valued_as(Sat(0), Sat(1), amount_jpy=Jpy(1), source="a notice", at=facts.DETECTED_AT)

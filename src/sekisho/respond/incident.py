@@ -27,7 +27,12 @@ def valued_at(
 def valued_as(
     amount_sat: Sat, fee_sat: Sat, *, amount_jpy: Jpy, source: str, at: datetime
 ) -> Valuation:
-    """Return a valuation that was published as a whole; the price is derived, rounded down."""
+    """Return a valuation that was published as a whole; the price is derived, rounded down.
+
+    Raises `ValueError` for a loss of nothing, which no published value can be about.
+    """
+    if amount_sat <= 0:
+        raise ValueError("nothing was lost, so no price follows from its value")
     price_jpy = Jpy(amount_jpy * SAT_PER_BTC // amount_sat)
     return Valuation(
         amount_jpy=amount_jpy,
