@@ -31,7 +31,7 @@ from world import (
     void,
     wallet_pass,
 )
-from world_coins import STRANGER, bytes_of, payment
+from world_coins import DESCRIPTORS, STRANGER, bytes_of, payment, script_at, wallet_of
 from world_people import NOW, ONE_OF_EACH, PEOPLE, QUORUM_PEOPLE, key_of, roster
 
 from sekisho.kernel.canonical import Json, canonical_bytes, parse_json
@@ -40,10 +40,13 @@ from sekisho.passes.evidence import Evidence
 from sekisho.passes.records import Decision, Pass, Quorum, SignedApproval, Transfer
 from sekisho.passes.verify import establish_trust, standing_of, wallets_in_force
 from sekisho.wallets.documents import wallet_digest
-from sekisho.watch.credence import Credence, weigh
+from sekisho.wallets.records import Wallet
+from sekisho.wallets.registry import open_book
+from sekisho.watch.credence import Credence, former_id, weigh
 
 ALL = ATTACKS | WALLET_ATTACKS
 GENESIS = begin().genesis_digest
+MOVED_AGAIN = replace(WALLET, descriptor=wallet_of(DESCRIPTORS["wpkh"]).descriptor)
 
 
 def agreed(evidence: Evidence, genesis_digest: str, *, now: datetime = NOW) -> Credence:
@@ -129,7 +132,8 @@ def test_one_persons_word_does_not_blind_the_watcher() -> None:
     ):
         credence = agreed(evidence_of(world), GENESIS)
         assert credence.wallets == {}
-        assert set(credence.watched) == {WALLET.wallet_id}
+        assert WALLET.wallet_id in credence.watched
+        assert scripts_of(WALLET) <= watched_scripts(credence)
     assert agreed(evidence_of(BASE), GENESIS).watched == {WALLET.wallet_id: WALLET}
 
 
@@ -147,7 +151,65 @@ def test_what_is_in_force_is_watched_before_what_was_voided() -> None:
         filed_wallet(BASE, REPLACEMENT), REPLACEMENT, previous_digest=wallet_digest(WALLET)
     )
     assert agreed(evidence_of(world), GENESIS).watched == {WALLET.wallet_id: REPLACEMENT}
-    assert agreed(evidence_of(void(world, later)), GENESIS).watched == {WALLET.wallet_id: WALLET}
+    watched = agreed(evidence_of(void(world, later)), GENESIS).watched
+    assert watched == {WALLET.wallet_id: WALLET, **former(REPLACEMENT)}  # it reached further
+
+
+def test_every_wallet_that_a_quorum_ever_approved_stays_watched() -> None:
+    """Replaced, forked, voided or expired: its coins are still there."""
+    moved, own = replaced(BASE, THIEFS), WALLET.wallet_id
+    assert agreed(evidence_of(moved), GENESIS).watched == {own: THIEFS, **former(WALLET)}
+    back = replaced(moved, REPLACEMENT, before=THIEFS)
+    assert agreed(evidence_of(back), GENESIS).watched == {own: REPLACEMENT, **former(THIEFS)}
+    for world in (
+        register(BASE, THIEFS),
+        replaced(replaced(BASE, THIEFS), MOVED_AGAIN),
+        replaced(register(BASE, THIEFS), MOVED_AGAIN, before=THIEFS),
+    ):
+        both = {WALLET.descriptor, THIEFS.descriptor}
+        for at in (NOW, begin().roster.expires_at):
+            credence = agreed(evidence_of(world), GENESIS, now=at)
+            assert credence.wallets == {}
+            assert both <= {each.descriptor for each in credence.watched.values()}
+
+
+def test_a_wallet_all_of_whose_scripts_another_has_is_not_watched_twice() -> None:
+    """It would never have a coin of its own, and be reported for that for ever."""
+    names = [replace(WALLET, name=name, gap_limit=WALLET.gap_limit - 1) for name in "ab"]
+    for wallet in (*names, REPLACEMENT):
+        watched = agreed(evidence_of(replaced(BASE, wallet)), GENESIS).watched
+        assert watched[WALLET.wallet_id] == wallet
+        assert len(watched) == (1 if wallet == REPLACEMENT else 2)
+        assert scripts_of(WALLET) <= set(open_book(watched.values()).by_script)
+    twice = replaced(replaced(BASE, names[0]), names[1], before=names[0])
+    watched = agreed(evidence_of(twice), GENESIS).watched
+    assert watched == {WALLET.wallet_id: names[1], **former(WALLET)}
+
+
+def test_a_script_of_a_former_wallet_belongs_to_the_one_in_force_that_has_it() -> None:
+    """Also where that one has another id, which comes later in the alphabet."""
+    heir = replace(WALLET, wallet_id="zz-9")
+    for world, owner in (
+        (register(replaced(BASE, THIEFS), heir), heir),
+        (replaced(BASE, replace(WALLET, gap_limit=3)), WALLET),
+    ):
+        book = open_book(agreed(evidence_of(world), GENESIS).watched.values())
+        own = book.own(script_at(WALLET))
+        assert own is not None
+        assert own.wallet_id == owner.wallet_id
+
+
+def former(wallet: Wallet) -> dict[str, Wallet]:
+    named = former_id(wallet)
+    return {named: replace(wallet, wallet_id=named)}
+
+
+def scripts_of(wallet: Wallet) -> set[bytes]:
+    return set(open_book([wallet]).by_script)
+
+
+def watched_scripts(credence: Credence) -> set[bytes]:
+    return set(open_book(credence.watched.values()).by_script)
 
 
 def genesis_adoption() -> Pass:

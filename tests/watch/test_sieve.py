@@ -265,9 +265,7 @@ def test_no_transaction_that_can_be_parsed_is_missed(
 def test_nothing_is_read_outside_the_block() -> None:
     """Walk thousands of broken blocks that lie between unreadable pages; a stray read kills."""
     script = Path(__file__).with_name("walk_between_pages.py")
-    ran = subprocess.run(
-        [sys.executable, script], capture_output=True, text=True, check=False
-    )
+    ran = subprocess.run([sys.executable, script], capture_output=True, text=True, check=False)
     assert ran.returncode == 0, f"killed by signal {-ran.returncode}: {ran.stderr[-500:]}"
     refused, accepted = map(int, ran.stdout.split())
     assert refused > 50_000

@@ -13,8 +13,8 @@ from gate_psbts import signed_transaction
 from gate_scene import Scene, honest, scene
 from gate_tampered_transactions import outputs
 from watch_dying import judge_and_die
-from watch_lookout import cheaper, coin, to
-from world import World, begin, cleared, journal_in, record, register
+from watch_lookout import cheaper, coin, to, transfer_of
+from world import World, approve, ask, begin, cleared, journal_in, record, register
 from world_coins import (
     DESCRIPTORS,
     STRANGER,
@@ -33,7 +33,9 @@ from sekisho.drills.dmm_2024 import facts
 from sekisho.journal.records import Entry
 from sekisho.journal.store import JournalStore, open_journal
 from sekisho.kernel.errors import BadInputError
-from sekisho.passes.records import Replacement
+from sekisho.passes.records import AnyInputs, Replacement
+from sekisho.wallets.documents import wallet_digest
+from sekisho.watch.credence import former_id
 from sekisho.watch.flow import (
     Judged,
     Watch,
@@ -322,6 +324,66 @@ def test_what_the_gate_cleared_is_an_alarm_too_when_the_roster_has_expired(
     at = setting.world.roster.expires_at
     watch = watching(journal, setting, now=at)
     assert judge(watch, setting.unsigned, now=at).verdict.kind is VerdictKind.UNMATCHED
+
+
+@pytest.mark.parametrize("how", ["replaced", "forked"])
+def test_a_coin_of_a_wallet_that_another_took_the_place_of_is_watched(
+    how: str, setting: Scene, tmp_path: Path
+) -> None:
+    before = setting.wallet
+    moved = replace(before, descriptor=wallet_of(DESCRIPTORS["tr"]).descriptor)
+    previous = wallet_digest(before) if how == "replaced" else ""
+    world = register(setting.world, moved, previous_digest=previous)
+    theirs = funding(moved, 7_000_000, salt="under the other descriptor")
+    with journal_in(tmp_path, world) as journal:
+        watch = watching(journal, replace(setting, world=world), theirs)
+        outflows = (theft(setting), spending([outpoint(theirs, 0)], [to(stranger(9), 6_000_000)]))
+        judged = [judge(watch, each).verdict for each in outflows]
+        assert [each.kind for each in judged] == [VerdictKind.UNMATCHED] * 2
+        (old,), (new,) = (each.wallet_ids for each in judged)
+        if how == "replaced":
+            assert (old, new) == (former_id(before), before.wallet_id)
+        else:
+            named = {former_id(before), former_id(moved), before.wallet_id}
+            assert old != new
+            assert {old, new} < named
+
+
+def test_no_pass_of_the_wallet_in_force_allows_a_coin_of_the_former_one(
+    setting: Scene, tmp_path: Path
+) -> None:
+    former = wallet_of(DESCRIPTORS["tr"])
+    world = register(
+        register(begin(), former), setting.wallet, previous_digest=wallet_digest(former)
+    )
+    theirs = funding(former, 7_000_000)
+    asked = replace(setting.asked, genesis_digest=world.genesis_digest)
+    action = replace(transfer_of(asked), inputs=AnyInputs(inputs_max=9))
+    asked = replace(asked, action=action)
+    world = approve(ask(world, asked), asked)
+    mixed = replace(
+        setting.unsigned,
+        inputs=(*setting.unsigned.inputs, *spending([outpoint(theirs, 0)], []).inputs),
+    )
+    with journal_in(tmp_path, world) as journal:
+        watch = watching(journal, replace(setting, world=world), theirs)
+        verdict = judge(watch, mixed).verdict
+    assert verdict.kind is VerdictKind.DEVIATING
+    assert "watch.foreign_input" in {each.code for each in verdict.findings}
+
+
+def test_a_wallet_that_was_first_registered_on_another_chain_closes_no_eye(tmp_path: Path) -> None:
+    """The watcher opens, and the coins of both are looked for."""
+    before = wallet_of(DESCRIPTORS["fixed_wpkh"], network=Network.TEST)
+    after = wallet_of(DESCRIPTORS["wpkh"])
+    world = register(register(begin(), before), after, previous_digest=wallet_digest(before))
+    paid = [funding(each, 5_000_000) for each in (before, after)]
+    with journal_in(tmp_path, world) as journal:
+        watch = open_watch(journal, paid, genesis_digest=world.genesis_digest, now=NOW)
+        assert watch.network is Network.MAIN
+        for each in paid:
+            outflow = spending([outpoint(each, 0)], [to(stranger(9), 4_000_000)])
+            assert judge(watch, outflow).verdict.kind is VerdictKind.UNMATCHED
 
 
 def test_a_watcher_with_nothing_to_watch_does_not_open(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ signed over these very bytes.
 import hashlib
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from cryptography.exceptions import InvalidSignature
@@ -28,6 +28,8 @@ from sekisho.wallets.documents import check_id, wallet_digest
 from sekisho.wallets.records import ChangeRule, Wallet
 
 Document = dict[str, Json]
+FORMER = "~"
+"""How the id begins under which a wallet is watched that is not in force any more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,10 +39,12 @@ class Credence:
     wallets: Mapping[str, Wallet]
     """In force, by id."""
     watched: Mapping[str, Wallet]
-    """Those in force, and for every other id the newest wallet that a quorum ever approved.
+    """Those in force, and every other wallet that a quorum ever approved.
 
-    One person's word is enough to end a registration. It must not be enough to blind the watcher:
-    such a wallet allows no pass any more, but its coins are looked after as before."""
+    One person's word is enough to end a registration, and a later registration to replace a
+    descriptor. Neither must blind the watcher: such a wallet allows no pass any more, but its
+    coins are looked after as before. Beside the one in force, or the newest where none is, the
+    others of its id have ids of their own: `former_id`."""
     believed: Mapping[str, Pass]
     """Every transfer that a quorum allowed, by digest."""
     doubted: Mapping[str, Pass]
@@ -109,7 +113,7 @@ def weigh(evidence: Evidence, *, genesis_digest: str, now: datetime) -> Credence
         if _allowed(court, digest, each, "transfer") and _from_wallet(court, each, wallets)
     }
     doubted = {digest: each for digest, each in transfers.items() if digest not in believed}
-    watched = {**_ever_approved(court, asked, evidence), **registered}
+    watched = _watched(court, asked, evidence, registered)
     return Credence(wallets=wallets, watched=watched, believed=believed, doubted=doubted)
 
 
@@ -257,27 +261,59 @@ def _wallets(court: _Court, asked: Mapping[str, Pass], evidence: Evidence) -> di
     return found
 
 
-def _ever_approved(
-    court: _Court, asked: Mapping[str, Pass], evidence: Evidence
-) -> dict[str, Wallet]:
-    """Return the newest wallet of each id that a quorum approved, whatever was said since.
+def former_id(wallet: Wallet) -> str:
+    """Return the id under which a wallet is watched while another one has its own id.
 
-    Of several successors it is one and always the same: all of them were approved.
+    No registered id looks like it, and it sorts after all of them: of a script that two wallets
+    have, `open_book` says that it belongs to the one in force.
+    """
+    return f"{FORMER}{wallet.wallet_id}~{wallet_digest(wallet)[:16]}"
+
+
+def _watched(
+    court: _Court,
+    asked: Mapping[str, Pass],
+    evidence: Evidence,
+    registered: Mapping[str, Wallet],
+) -> dict[str, Wallet]:
+    """Return every wallet that a quorum ever approved, whatever was said since, by its id.
+
+    One whose every script another of the same id has too is left out.
     """
     found: dict[str, Wallet] = {}
     for wallet_id in {wallet.wallet_id for wallet in evidence.wallets.values()}:
-        chain = [""]
-        while following := _in_force(
-            court, asked, "wallet", wallet_id, chain[-1], heed_no=False
-        ) - set(chain):
-            chain.append(min(following))
-        for digest in chain:
-            wallet = evidence.wallets.get(digest)
-            if wallet is None or wallet.wallet_id != wallet_id:
-                continue
-            if wallet_digest(wallet) == digest:
-                found[wallet_id] = wallet
+        approved = _ever_approved(court, asked, evidence, wallet_id)
+        if not approved:
+            continue
+        current = registered.get(wallet_id, approved[-1])
+        found[wallet_id] = current
+        reach = {(current.chain, current.descriptor): current.gap_limit}
+        for wallet in sorted(approved, key=lambda each: each.gap_limit, reverse=True):
+            scripts = (wallet.chain, wallet.descriptor)
+            if wallet.gap_limit > reach.get(scripts, 0):
+                reach[scripts] = wallet.gap_limit
+                former = former_id(wallet)
+                found[former] = replace(wallet, wallet_id=former)
     return found
+
+
+def _ever_approved(
+    court: _Court, asked: Mapping[str, Pass], evidence: Evidence, wallet_id: str
+) -> list[Wallet]:
+    """Return the wallets of an id that quorums approved one after another, the oldest first.
+
+    Of several successors of one wallet all are there, in an order that is always the same.
+    """
+    reached = [""]
+    for digest in reached:  # grows as it goes
+        following = _in_force(court, asked, "wallet", wallet_id, digest, heed_no=False)
+        reached.extend(sorted(following - set(reached)))
+    wallets = ((digest, evidence.wallets.get(digest)) for digest in reached)
+    return [
+        wallet
+        for digest, wallet in wallets
+        if wallet is not None and wallet.wallet_id == wallet_id and wallet_digest(wallet) == digest
+    ]
 
 
 def _from_wallet(court: _Court, asked: Pass, wallets: Mapping[str, Wallet]) -> bool:

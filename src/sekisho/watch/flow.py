@@ -25,6 +25,7 @@ from sekisho.kernel.ulid import make_ulid
 from sekisho.wallets.coins import fold_holdings
 from sekisho.wallets.registry import open_book
 from sekisho.watch.chain_order import in_chain_order
+from sekisho.watch.credence import FORMER
 from sekisho.watch.match import match
 from sekisho.watch.movement import reconstruct
 from sekisho.watch.raw_block import Reading
@@ -69,7 +70,8 @@ def open_watch(
     wallets = watched_wallets(entries, genesis_digest=genesis_digest, now=now)
     if not wallets:
         raise BadInputError("journal", "no wallet is in force, so there is nothing to watch")
-    chains = {wallet.chain for wallet in wallets}
+    # A former wallet's scripts are looked for on whatever chain the one in its place is on.
+    chains = {wallet.chain for wallet in wallets if not wallet.wallet_id.startswith(FORMER)}
     if len(chains) > 1:
         raise BadInputError("journal", "wallets of several chains need a watcher each")
     holdings = fold_holdings(open_book(wallets), transactions)

@@ -26,7 +26,8 @@ def watched_wallets(
 ) -> tuple[Wallet, ...]:
     """Return the wallets whose coins the watcher looks after, by id.
 
-    They are those in force, and those that one person's word put out of force: see `Credence`.
+    They are those in force, and those that a later word or registration put out of force: see
+    `Credence`.
     """
     credence = weigh(gather_evidence(entries), genesis_digest=genesis_digest, now=now)
     return tuple(credence.watched[wallet_id] for wallet_id in sorted(credence.watched))
