@@ -91,7 +91,7 @@ KEPT = (
     ),
     Case(
         name="takes the place of another, as the pass allows",
-        make=lambda s: after_seeing(s, s.unsigned).verdict(cheaper(s)),
+        make=lambda s: after_seeing(s, s.unsigned, clearing=cheaper(s)).verdict(cheaper(s)),
         kind=REPLACEMENT,
         touches=True,
         setting=replaceable,

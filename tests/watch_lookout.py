@@ -84,14 +84,23 @@ def said(
     return watcher.verdict(transaction, at=at)
 
 
-def after_clearing(before: Scene, *, at: datetime = NOW) -> World:
-    return cleared(before.world, before.asked, before.unsigned, at=at)
+def after_clearing(before: Scene, *transactions: Transaction, at: datetime = NOW) -> World:
+    """Return the world after the gate cleared these; the scene's transaction if none is given."""
+    world = before.world
+    for each in transactions or (before.unsigned,):
+        world = cleared(world, before.asked, each, at=at)
+    return world
 
 
-def after_seeing(before: Scene, *earlier: Transaction) -> Lookout:
+def after_seeing(
+    before: Scene, *earlier: Transaction, clearing: Transaction | None = None
+) -> Lookout:
     """Return the watcher that has judged `earlier` to keep to the pass."""
+    cleared_too = () if clearing is None else (clearing,)
     watcher = lookout(
-        after_clearing(before), [before.wallet, HOT], [*before.coins.previous, *earlier]
+        after_clearing(before, before.unsigned, *cleared_too),
+        [before.wallet, HOT],
+        [*before.coins.previous, *earlier],
     )
     [touched] = watcher.state.passes
     known = replace(touched, seen_txids=tuple(each.txid for each in earlier))

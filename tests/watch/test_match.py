@@ -1,11 +1,14 @@
 from dataclasses import replace
 
 import pytest
-from gate_scene import HOT, LOOKALIKE, USUAL, Scene, scene
+from gate_psbts import signed_transaction
+from gate_scene import HOT, LOOKALIKE, USUAL, Scene, honest, scene
 from gate_tampered_transactions import outputs
 from watch_cases import CASES, SECOND, Case
+from watch_cases_cleared import CLEARED
 from watch_lookout import (
     Lookout,
+    after_clearing,
     after_seeing,
     beside,
     cheaper,
@@ -24,13 +27,23 @@ from sekisho.passes.records import AnyInputs, Pass, Replacement
 from sekisho.watch.records import ALARMS, VerdictKind
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+@pytest.mark.parametrize("case", [*CASES, *CLEARED], ids=lambda case: case.name)
 def test_a_movement_that(case: Case) -> None:
     setting = case.setting()
     verdict = case.make(setting)
     expected = sorted(f"watch.{code}" for code in case.codes.split())
     assert (verdict.kind, codes_of(verdict)) == (case.kind, expected)
     assert verdict.pass_id == (setting.asked.pass_id if case.touches else "")
+
+
+@pytest.mark.parametrize("kind", ["pkh", "sh_wpkh", "sh_sortedmulti", "wpkh", "tr"])
+def test_what_was_cleared_unsigned_is_known_again_when_it_is_signed(kind: str) -> None:
+    setting = scene(kind)
+    signed = signed_transaction(honest(setting).psbt)
+    late = setting.asked.expires_at + SECOND
+    verdict = said(setting, signed, world=after_clearing(setting), at=late)
+    assert (verdict.kind, verdict.findings) == (VerdictKind.MATCHED, ())
+    assert said(setting, signed, at=late).kind is VerdictKind.EXPIRED
 
 
 def test_there_is_a_case_for_every_verdict() -> None:

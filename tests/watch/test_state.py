@@ -4,10 +4,11 @@ from datetime import timedelta
 from gate_scene import HOT, LOOKALIKE, USUAL, scene
 from gate_tampered_transactions import change
 from watch_lookout import coin, lookout, to
-from world import approve, ask, cleared, entries_of, record, register, trust_of, void
+from world import approve, ask, cleared, digest_of, entries_of, record, register, trust_of, void
 from world_coins import STRANGER, address_at, book_of, spending
 from world_people import NOW
 
+from sekisho.kernel.digest import tagged_digest
 from sekisho.passes.life import GATE_CLEARED
 from sekisho.passes.records import Admin
 from sekisho.watch.credence import FORMER
@@ -28,7 +29,7 @@ def test_a_pass_is_watched_as_it_was_approved() -> None:
     assert (touched.pass_id, touched.allowed) == (setting.asked.pass_id, True)
     assert touched.not_before_at == setting.asked.not_before_at
     assert touched.expires_at == setting.asked.expires_at
-    assert (touched.cleared_at, touched.seen_txids) == ((), ())
+    assert (touched.cleared, touched.seen_txids) == ((), ())
 
 
 def test_a_pass_that_nobody_allowed_is_watched_too() -> None:
@@ -53,16 +54,20 @@ def test_what_the_gate_cleared_and_when() -> None:
     world = cleared(setting.world, setting.asked, setting.unsigned)
     world = cleared(world, setting.asked, setting.unsigned, at=later)
     [touched] = lookout(world, [setting.wallet]).state.passes
-    assert touched.cleared_at == (NOW, later)
+    digest = tagged_digest("unsigned-transaction", setting.unsigned.serialize()).hex()
+    assert touched.cleared == ((NOW, digest), (later, digest))
 
 
 def test_a_clearance_that_nobody_can_read_only_makes_a_verdict_more_severe() -> None:
     setting = scene()
     world = record(setting.world, GATE_CLEARED, {"pass_digest": "?"})
+    named = {"pass_digest": digest_of(setting.asked), "txid": "ab" * 32}
+    world = record(world, GATE_CLEARED, {**named})
+    world = record(world, GATE_CLEARED, {**named, "transaction_digest": "?"})
     world = record(world, WATCH_JUDGED, {"verdict": VerdictKind.MATCHED.value})
     world = record(world, WATCH_JUDGED, {"verdict": []})
     [touched] = lookout(world, [setting.wallet]).state.passes
-    assert (touched.cleared_at, touched.seen_txids) == ((), ())
+    assert (touched.cleared, touched.seen_txids) == ((), ())
 
 
 def test_what_was_judged_to_keep_to_a_pass_is_remembered() -> None:

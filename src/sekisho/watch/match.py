@@ -15,6 +15,7 @@ from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
 
+from sekisho.kernel.digest import tagged_digest
 from sekisho.kernel.finding import Finding, finding
 from sekisho.kernel.instants import format_instant
 from sekisho.wallets.resemble import closest
@@ -133,7 +134,7 @@ def _by_pass(touched: WatchedPass, movement: Movement, state: WatchState) -> Ver
         findings.append(
             finding("watch.replacement_not_allowed", touched.pass_id, txid=earlier[-1])
         )
-    in_time = any(at < touched.expires_at for at in touched.cleared_at)
+    in_time = _cleared_in_time(touched, movement)
     if not in_time and movement.seen_at < touched.not_before_at:
         at = format_instant(touched.not_before_at)
         findings.append(finding("watch.pass_not_yet_valid", touched.pass_id, not_before_at=at))
@@ -150,6 +151,20 @@ def _by_pass(touched: WatchedPass, movement: Movement, state: WatchState) -> Ver
     return _verdict(kind, movement, touched.pass_id, findings)
 
 
+def _cleared_in_time(touched: WatchedPass, movement: Movement) -> bool:
+    """Return whether the gate let this very transaction through before the pass was over.
+
+    Another one that it cleared says nothing: else a pass once used would never end.
+    """
+    in_time = {digest for at, digest in touched.cleared if at < touched.expires_at}
+    if not in_time:
+        return False
+    transaction = movement.transaction
+    bare = tuple(replace(each, script_sig=b"", witness=()) for each in transaction.inputs)
+    unsigned = replace(transaction, inputs=bare).serialize(with_witness=False)
+    return tagged_digest("unsigned-transaction", unsigned).hex() in in_time
+
+
 def _untouched(movement: Movement, state: WatchState, findings: list[Finding]) -> Verdict:
     """Return the verdict on a movement that touches no allowed pass.
 
@@ -164,7 +179,7 @@ def _untouched(movement: Movement, state: WatchState, findings: list[Finding]) -
         payments = Counter(
             (payment.script, int(payment.amount_sat)) for payment in each.transfer.payments
         )
-        used = bool(each.cleared_at or each.seen_txids)
+        used = bool(each.cleared or each.seen_txids)
         if each.allowed and used and foreign <= payments <= outputs:
             again = finding("watch.pass_reused", each.pass_id)
             return _verdict(VerdictKind.REUSED, movement, each.pass_id, [*findings, again])

@@ -105,8 +105,9 @@ class WatchedPass:
     expires_at: datetime
     allowed: bool
     """The watcher verified a quorum for it; nobody of the roster spoke against it."""
-    cleared_at: tuple[datetime, ...]
-    """When the gate recorded clearing a transaction under it: expiry is judged by these."""
+    cleared: tuple[tuple[datetime, str], ...]
+    """When the gate recorded clearing a transaction under it, and which: the tagged digest of the
+    unsigned transaction. Expiry is judged by those that are about the movement itself."""
     seen_txids: tuple[str, ...]
     """Transactions already judged to do what the pass allows."""
 

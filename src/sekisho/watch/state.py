@@ -55,7 +55,7 @@ def fold_state(
                     not_before_at=asked.not_before_at,
                     expires_at=asked.expires_at,
                     allowed=digest in credence.believed,
-                    cleared_at=tuple(cleared[digest]),
+                    cleared=tuple(cleared[digest]),
                     seen_txids=tuple(seen[asked.pass_id]),
                 )
             )
@@ -79,16 +79,18 @@ def by_anchor(passes: Iterable[WatchedPass]) -> dict[OutPoint, tuple[WatchedPass
 
 def _gate_and_watch(
     entries: Iterable[Entry],
-) -> tuple[dict[str, list[datetime]], dict[str, list[str]], set[str]]:
-    """Return when the gate cleared each pass, which txids kept to each, and which were alarms."""
-    cleared: dict[str, list[datetime]] = defaultdict(list)
+) -> tuple[dict[str, list[tuple[datetime, str]]], dict[str, list[str]], set[str]]:
+    """Return when the gate cleared what under each pass, which txids kept to each, and alarms."""
+    cleared: dict[str, list[tuple[datetime, str]]] = defaultdict(list)
     seen: dict[str, list[str]] = defaultdict(list)
     alarmed: set[str] = set()
     for entry in entries:
         try:
             fields = Fields(entry.body, f"journal entry {entry.seq}")
             if entry.kind == "gate.cleared":
-                cleared[fields.hex("pass_digest", size=32).hex()].append(entry.at)
+                pass_digest = fields.hex("pass_digest", size=32).hex()
+                transaction_digest = fields.hex("transaction_digest", size=32).hex()
+                cleared[pass_digest].append((entry.at, transaction_digest))
             elif entry.kind == WATCH_JUDGED:
                 kind = fields.text("verdict")
                 if kind in {VerdictKind.MATCHED, VerdictKind.REPLACEMENT}:
