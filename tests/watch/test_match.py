@@ -2,8 +2,8 @@ from dataclasses import replace
 
 import pytest
 from gate_psbts import signed_transaction
-from gate_scene import HOT, LOOKALIKE, USUAL, Scene, honest, scene
-from gate_tampered_transactions import outputs
+from gate_scene import FEE_SAT, HOT, LOOKALIKE, USUAL, Scene, honest, scene
+from gate_tampered_transactions import change, outputs
 from watch_cases import CASES, SECOND, Case
 from watch_cases_cleared import CLEARED
 from watch_lookout import (
@@ -44,6 +44,21 @@ def test_what_was_cleared_unsigned_is_known_again_when_it_is_signed(kind: str) -
     verdict = said(setting, signed, world=after_clearing(setting), at=late)
     assert (verdict.kind, verdict.findings) == (VerdictKind.MATCHED, ())
     assert said(setting, signed, at=late).kind is VerdictKind.EXPIRED
+
+
+@pytest.mark.parametrize(("fee_sat", "missing_sat"), [(1, ""), (0, ""), (-1, "1"), (-500, "500")])
+def test_what_spends_more_than_it_has_is_never_what_a_pass_allows(
+    fee_sat: int, missing_sat: str
+) -> None:
+    setting = scene()
+    left_sat = setting.unsigned.outputs[3].amount_sat + FEE_SAT - fee_sat
+    verdict = said(setting, outputs(setting, {3: change(setting, left_sat)}))
+    assert verdict.kind is (VerdictKind.DEVIATING if missing_sat else VerdictKind.MATCHED)
+    code = "watch.spends_more_than_it_has"
+    found = [each for each in verdict.findings if each.code == code]
+    assert [dict(each.facts) for each in found] == (
+        [{"missing_sat": missing_sat}] if missing_sat else []
+    )
 
 
 def test_there_is_a_case_for_every_verdict() -> None:

@@ -95,6 +95,10 @@ def _fee(movement: Movement, transfer: Transfer) -> list[Finding]:
     fee_sat = movement.fee_sat
     if fee_sat is None:
         return [finding("watch.fee_unknown", movement.transaction.txid)]
+    if fee_sat < 0:
+        # No chain can hold it: whoever shows it to us made it up.
+        txid = movement.transaction.txid
+        return [finding("watch.spends_more_than_it_has", txid, missing_sat=-fee_sat)]
     findings: list[Finding] = []
     if fee_sat > transfer.fee.fee_max_sat:
         findings.append(
