@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from gate_psbts import signed_transaction
 from gate_scene import Attempt, honest, scene
 from world import journal_in, register
 from world_coins import DESCRIPTORS, wallet_of
@@ -46,7 +47,7 @@ def test_the_gate_opens_for_no_script_of_two_wallets_and_the_watcher_still_sees(
             journal, [attempt.scene.funded], genesis_digest=attempt.genesis, now=NOW
         )
         judged = judge_transaction(
-            watch, attempt.scene.unsigned.serialize(), where="movement", now=NOW
+            watch, signed_transaction(attempt.psbt).serialize(), where="movement", now=NOW
         )
         assert judged is not None
         assert judged.verdict.kind is VerdictKind.MATCHED

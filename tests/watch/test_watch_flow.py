@@ -2,7 +2,7 @@ import signal
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from multiprocessing import get_context
 from multiprocessing.queues import SimpleQueue
 from pathlib import Path
@@ -12,6 +12,7 @@ from dmm_world import asked_for
 from gate_psbts import signed_transaction
 from gate_scene import Scene, honest, scene
 from gate_tampered_transactions import outputs
+from watch_at_work import judge, signed, theft, watching
 from watch_dying import judge_and_die
 from watch_lookout import cheaper, coin, to, transfer_of
 from world import World, approve, ask, begin, cleared, journal_in, record, register
@@ -28,7 +29,6 @@ from world_coins import (
 from world_people import NOW
 
 from sekisho.chains.bitcoin.networks import Network
-from sekisho.chains.bitcoin.transaction import Transaction
 from sekisho.drills.dmm_2024 import facts
 from sekisho.journal.records import Entry
 from sekisho.journal.store import JournalStore, open_journal
@@ -37,7 +37,6 @@ from sekisho.passes.records import AnyInputs, Replacement
 from sekisho.wallets.documents import wallet_digest
 from sekisho.watch.credence import former_id
 from sekisho.watch.flow import (
-    Judged,
     Watch,
     judge_parsed,
     judge_transaction,
@@ -62,26 +61,8 @@ def journal(setting: Scene, tmp_path: Path) -> Iterator[JournalStore]:
         yield opened
 
 
-def watching(
-    journal: JournalStore, setting: Scene, *seen: Transaction, now: datetime = NOW
-) -> Watch:
-    known = [*setting.coins.previous, *seen]
-    genesis = setting.world.genesis_digest
-    return open_watch(journal, known, genesis_digest=genesis, now=now)
-
-
-def judge(watch: Watch, transaction: Transaction, *, now: datetime = NOW) -> Judged:
-    judged = judge_parsed(watch, transaction, now=now)
-    assert judged is not None
-    return judged
-
-
 def verdicts(journal: JournalStore) -> list[Entry]:
     return [each for each in journal.entries() if each.kind == WATCH_JUDGED]
-
-
-def theft(setting: Scene) -> Transaction:
-    return spending([coin(setting, 2)], [to(stranger(9), 39_000_000)])
 
 
 # Recorded ----------------------------------------------------------------------------------------
@@ -169,7 +150,7 @@ def test_a_watcher_killed_after_its_verdict_has_given_it(tmp_path: Path) -> None
 
 def test_seen_twice_is_written_once(journal: JournalStore, setting: Scene) -> None:
     watch = watching(journal, setting)
-    for transaction in (setting.unsigned, theft(setting), setting.funded):
+    for transaction in (signed(setting), theft(setting), setting.funded):
         first = judge(watch, transaction)
         again = judge(watch, transaction, now=NOW + 9 * SECOND)
         assert again.entry == first.entry
@@ -180,7 +161,7 @@ def test_seen_twice_is_written_once(journal: JournalStore, setting: Scene) -> No
 def test_nothing_is_written_twice_by_a_watcher_that_starts_again(
     journal: JournalStore, setting: Scene
 ) -> None:
-    everything = (setting.funded, setting.unsigned, theft(setting))
+    everything = (setting.funded, signed(setting), theft(setting))
     watch = watching(journal, setting)
     first = [judge(watch, each).entry for each in everything]
     later = watching(journal, setting, setting.unsigned, theft(setting), now=NOW + 99 * SECOND)
@@ -243,16 +224,17 @@ def test_what_took_the_place_of_another_does_not_change_what_was_said_of_it(
 ) -> None:
     setting = scene(transfer={"replacement": Replacement(fee_bump=True, replaces="")})
     world = cleared(setting.world, setting.asked, setting.unsigned)
+    instead = signed(setting, cheaper(setting))
     with journal_in(tmp_path, world) as journal:
         watch = watching(journal, setting)
         kinds = [
             judge(watch, each).verdict.kind
-            for each in (cheaper(setting), setting.unsigned, cheaper(setting), setting.unsigned)
+            for each in (instead, signed(setting), instead, signed(setting))
         ]
         assert kinds == [VerdictKind.MATCHED, VerdictKind.REPLACEMENT] * 2
         assert len(verdicts(journal)) == 2
         again = watching(journal, setting, cheaper(setting), setting.unsigned)
-        assert judge(again, cheaper(setting)).verdict.kind is VerdictKind.MATCHED
+        assert judge(again, instead).verdict.kind is VerdictKind.MATCHED
         assert len(verdicts(journal)) == 2
 
 
@@ -261,7 +243,7 @@ def test_a_coin_that_was_seen_to_come_is_proven_when_it_goes(
 ) -> None:
     watch = open_watch(journal, [], genesis_digest=setting.world.genesis_digest, now=NOW)
     assert judge(watch, setting.funded).verdict.kind is VerdictKind.DEPOSIT
-    assert judge(watch, setting.unsigned).verdict.kind is VerdictKind.MATCHED
+    assert judge(watch, signed(setting)).verdict.kind is VerdictKind.MATCHED
     back = outpoint(setting.unsigned, 3)
     unproven = judge(watch, spending([back], [to(stranger(9), 1)])).verdict
     assert (unproven.kind, unproven.fee_sat) == (VerdictKind.UNMATCHED, 29_979_999)
@@ -278,7 +260,7 @@ def test_the_gap_moves_with_what_is_used(journal: JournalStore, setting: Scene) 
 
 def test_a_used_pass_pays_no_second_time(journal: JournalStore, setting: Scene) -> None:
     watch = watching(journal, setting)
-    assert judge(watch, setting.unsigned).verdict.kind is VerdictKind.MATCHED
+    assert judge(watch, signed(setting)).verdict.kind is VerdictKind.MATCHED
     again = spending([coin(setting, 2)], setting.unsigned.outputs[1:3])
     paid_again = replace(again, outputs=(*again.outputs, setting.unsigned.outputs[0]))
     assert judge(watch, paid_again).verdict.kind is VerdictKind.REUSED

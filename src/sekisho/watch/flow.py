@@ -9,9 +9,12 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from sekisho.chains.bitcoin.networks import Network, network_of_caip2
+from sekisho.chains.bitcoin.scripts import ScriptKind, classify
+from sekisho.chains.bitcoin.signatures import InputSignatures, signatures_of
 from sekisho.chains.bitcoin.transaction import (
     OutPoint,
     Transaction,
+    TxIn,
     TxOut,
     parse_transaction,
 )
@@ -20,19 +23,22 @@ from sekisho.journal.store import JournalStore
 from sekisho.kernel.canonical import Json
 from sekisho.kernel.digest import document_digest
 from sekisho.kernel.errors import BadInputError
-from sekisho.kernel.finding import Finding, Refused, bounded_findings
+from sekisho.kernel.finding import Finding, Refused, bounded_findings, finding
 from sekisho.kernel.ulid import make_ulid
 from sekisho.wallets.coins import fold_holdings
 from sekisho.wallets.registry import open_book
 from sekisho.watch.chain_order import in_chain_order
 from sekisho.watch.credence import FORMER
 from sekisho.watch.match import match
-from sekisho.watch.movement import reconstruct
+from sekisho.watch.movement import reconstruct, revealed_scripts
 from sekisho.watch.raw_block import Reading
 from sekisho.watch.records import Movement, Verdict, VerdictKind, WatchState
 from sekisho.watch.state import WATCH_JUDGED, by_anchor, fold_state, watched_wallets
 
 SEED_SIZE = 16
+_KEPT = frozenset({VerdictKind.MATCHED, VerdictKind.REPLACEMENT})
+_REVEALING = frozenset({ScriptKind.P2PKH, ScriptKind.P2SH, ScriptKind.P2WPKH, ScriptKind.P2WSH})
+"""What is paid to a hash: nobody spends it without showing what was hashed."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -106,9 +112,47 @@ def judge_parsed(watch: Watch, transaction: Transaction, *, now: datetime) -> Ju
     if movement is None:
         return None
     verdict = match(movement, watch.state)
+    if verdict.kind in _KEPT:
+        verdict = _if_signed(verdict, movement)
     entry = _recorded(watch, verdict, now)
     _follow(watch, movement, verdict)
     return Judged(movement=movement, verdict=verdict, entry=entry)
+
+
+def _if_signed(verdict: Verdict, movement: Movement) -> Verdict:
+    """Return the verdict, or undetermined if an input does not bear the signatures it needs.
+
+    Only for what keeps to a pass: anybody could write that down without a key, and use the pass up
+    in our eyes. An alarm waits for no signature to be checked.
+    """
+    spent = [
+        TxOut(amount_sat=each.amount_sat, script=each.script)
+        for each in movement.inputs
+        if each.amount_sat is not None and each.script is not None
+    ]
+    transaction = movement.transaction
+    if len(spent) < len(transaction.inputs):
+        return verdict
+    found = [
+        finding("watch.not_signed", str(signing.outpoint))
+        for signing, output, signatures in zip(
+            transaction.inputs, spent, signatures_of(transaction, spent), strict=True
+        )
+        if not _may_be_signed(signing, output, signatures)
+    ]
+    if not found:
+        return verdict
+    findings = (*verdict.findings, *found)
+    return replace(verdict, kind=VerdictKind.UNDETERMINED, findings=findings)
+
+
+def _may_be_signed(signing: TxIn, spent: TxOut, signatures: InputSignatures) -> bool:
+    """Return whether an input is signed, or has all that it must reveal and is not understood."""
+    if signatures.understood:
+        return signatures.is_signed
+    if classify(spent.script) in _REVEALING:
+        return spent.script in revealed_scripts(signing)
+    return bool(signing.script_sig or signing.witness)
 
 
 def verdict_document(verdict: Verdict) -> dict[str, Json]:
@@ -179,7 +223,7 @@ def _follow(watch: Watch, movement: Movement, verdict: Verdict) -> None:
         watch.outputs[OutPoint(txid=transaction.txid, vout=vout)] = output
     used = [each.own for each in movement.outputs if each.own is not None]
     watch.state = replace(watch.state, book=watch.state.book.extended(used))
-    if verdict.kind in {VerdictKind.MATCHED, VerdictKind.REPLACEMENT}:
+    if verdict.kind in _KEPT:
         passes = tuple(
             replace(each, seen_txids=(*each.seen_txids, verdict.txid))
             if each.pass_id == verdict.pass_id and verdict.txid not in each.seen_txids
