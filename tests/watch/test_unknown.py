@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 from world_coins import DESCRIPTORS, funding, wallet_of
 
 from sekisho.wallets.registry import open_book
@@ -16,3 +18,9 @@ def test_a_wallet_of_which_no_coin_was_seen_is_named() -> None:
     both = (*outputs, *funding(UNSEEN, 1).outputs)
     assert unknown_coins(book, both) == []
     assert [each.subject for each in unknown_coins(book, ())] == ["seen", "unseen"]
+
+
+def test_a_former_registration_of_the_same_descriptor_is_known_by_the_same_coins() -> None:
+    former = replace(SEEN, wallet_id="~seen~", gap_limit=SEEN.gap_limit + 5)
+    book = open_book([SEEN, former])
+    assert unknown_coins(book, funding(SEEN, 1_000).outputs) == []
