@@ -58,6 +58,7 @@ def test_a_parser_that_keeps_its_promise(tmp_path: Path) -> None:
     ],
 )
 def test_a_broken_promise_is_found_and_its_input_kept(
+    *,
     parse: Callable[[bytes], object],
     seed: bytes,
     why: str,
