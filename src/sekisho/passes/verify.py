@@ -279,4 +279,17 @@ def _wallet_findings(trust: Trust, asked: Pass, transfer: Transfer) -> list[Find
         )
     if transfer.change.rule not in {wallet.change_rule, ChangeRule.NONE}:
         findings.append(finding("passes.change_rule_differs", asked.pass_id))
+    replaces = transfer.replacement.replaces
+    if replaces and not _reuses_anchor(trust, transfer):
+        # Both could be mined if they did not spend one coin: a replacement that pays twice.
+        findings.append(finding("passes.anchor_not_reused", asked.pass_id, replaces=replaces))
     return findings
+
+
+def _reuses_anchor(trust: Trust, transfer: Transfer) -> bool:
+    """Return whether a pass of the id that a transfer replaces has the same anchor."""
+    return any(
+        isinstance(each.action, Transfer) and each.action.anchor == transfer.anchor
+        for each in trust.passes.values()
+        if each.pass_id == transfer.replacement.replaces
+    )

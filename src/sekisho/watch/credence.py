@@ -110,7 +110,9 @@ def weigh(evidence: Evidence, *, genesis_digest: str, now: datetime) -> Credence
     believed = {
         digest: each
         for digest, each in transfers.items()
-        if _allowed(court, digest, each, "transfer") and _from_wallet(court, each, wallets)
+        if _allowed(court, digest, each, "transfer")
+        and _from_wallet(court, each, wallets)
+        and _keeps_anchor(each, transfers)
     }
     doubted = {digest: each for digest, each in transfers.items() if digest not in believed}
     watched = _watched(court, asked, evidence, registered)
@@ -328,6 +330,19 @@ def _from_wallet(court: _Court, asked: Pass, wallets: Mapping[str, Wallet]) -> b
         and court.department_of.get(asked.requester) in wallet.departments
         and transfer.change.rule in {wallet.change_rule, ChangeRule.NONE}
     )
+
+
+def _keeps_anchor(asked: Pass, transfers: Mapping[str, Pass]) -> bool:
+    """Return whether a pass that replaces another spends the coin that the other must spend."""
+    anchors = {
+        (each.pass_id, each.action.anchor)
+        for each in transfers.values()
+        if isinstance(each.action, Transfer)
+    }
+    transfer = asked.action
+    if not isinstance(transfer, Transfer) or not transfer.replacement.replaces:
+        return isinstance(transfer, Transfer)
+    return (transfer.replacement.replaces, transfer.anchor) in anchors
 
 
 def _object(value: Json) -> Document:
