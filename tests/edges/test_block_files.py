@@ -9,9 +9,10 @@ from bitcoin_vectors import block_bytes, dmm_outflow
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from sekisho.chains.bitcoin.blocks import BLOCK_SIZE_MAX
 from sekisho.chains.bitcoin.networks import Network
 from sekisho.edges import block_files
-from sekisho.edges.block_files import BLOCK_SIZE_MAX, DEFECTS_MAX, BlockFiles
+from sekisho.edges.block_files import DEFECTS_MAX, BlockFiles
 from sekisho.kernel.errors import BadInputError, WorldError
 from sekisho.watch.raw_block import RawBlock
 

@@ -11,6 +11,7 @@ from sekisho.kernel.money import (
     Jpy,
     Sat,
     format_btc,
+    format_feerate,
     format_jpy,
     parse_btc,
     parse_sat,
@@ -147,3 +148,17 @@ def test_value_is_rounded_down_by_less_than_a_yen(amount_sat: Sat, price_jpy: Jp
 def test_the_value_of_the_dmm_outflow_at_the_derived_price_of_its_hour() -> None:
     price_jpy = Jpy(10_800_000)
     assert value_floor_jpy(Sat(450_290_000_000), price_jpy=price_jpy) == 48_631_320_000
+
+
+@pytest.mark.parametrize(
+    ("fee_sat", "vsize", "written"),
+    [
+        (10_000_000, 1298, "7,704.2 sat/vB"),  # the outflow of 2024-05-31
+        (200_000, 1000, "200.0 sat/vB"),
+        (0, 1, "0.0 sat/vB"),
+        (49, 1000, "0.0 sat/vB"),
+        (50, 1000, "0.1 sat/vB"),
+    ],
+)
+def test_a_feerate_is_written_as_people_write_it(fee_sat: int, vsize: int, written: str) -> None:
+    assert format_feerate(fee_sat, vsize) == written

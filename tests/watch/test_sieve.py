@@ -13,11 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from sekisho.chains.bitcoin.blocks import parse_block
+from sekisho.chains.bitcoin.blocks import BLOCK_SIZE_MAX, parse_block
 from sekisho.chains.bitcoin.transaction import OutPoint, Transaction, parse_transaction
 from sekisho.kernel.errors import BadInputError
 from sekisho.watch import sieve_kernel as kernel
-from sekisho.watch.sieve import BLOCK_SIZE_MAX, KeySet, Scanned, Sieve
+from sekisho.watch.sieve import KeySet, Scanned, Sieve
 from sekisho.watch.siphash import siphash_at
 
 HEIGHTS = (0, 227836, 482683, 542213, 757739, 757753, 758100, 758300)

@@ -1,7 +1,6 @@
 """The drill told on a terminal, in English or Japanese."""
 
 from collections.abc import Sequence
-from datetime import timedelta, timezone
 from pathlib import Path
 
 from rich.console import Console, Group, RenderableType
@@ -12,16 +11,15 @@ from rich.text import Text
 
 from sekisho.drills.dmm_2024.facts import SOURCES_JA, funding
 from sekisho.drills.dmm_2024.records import Outcome
-from sekisho.gate.outputs import rate_text
 from sekisho.kernel.catalogue import says
 from sekisho.kernel.finding import Finding
-from sekisho.kernel.money import format_btc, format_jpy
+from sekisho.kernel.instants import JST
+from sekisho.kernel.money import format_btc, format_feerate, format_jpy
 from sekisho.kernel.words import Language
 from sekisho.passes.records import Transfer
 from sekisho.respond.records import Valuation
 from sekisho.watch.records import VerdictKind
 
-JST = timezone(timedelta(hours=9), "JST")
 _WIDTH = 100
 
 _VERDICTS: dict[VerdictKind, dict[Language, str]] = {
@@ -185,7 +183,7 @@ def _comparison(outcome: Outcome, language: Language) -> RenderableType:
         Text(_say("signed", language), style="underline"),
     )
     fee_sat = outcome.fee_sat
-    rate = rate_text(fee_sat * 1000, movement.transaction.vsize)
+    rate = format_feerate(fee_sat, movement.transaction.vsize)
     if standing is None or not isinstance(standing.asked.action, Transfer):
         nobody = Text(_say("nobody", language), style="yellow")
         table.add_row(_say("pays", language), nobody, f"{format_btc(paid.amount_sat)} BTC")

@@ -28,7 +28,8 @@ from sekisho.kernel.money import format_btc
 from sekisho.respond.flow import open_incident
 from sekisho.respond.incident import incident_document
 from sekisho.respond.records import Incident
-from sekisho.watch.flow import SEED_SIZE, Judged, Scan, open_watch, scan_blocks, verdict_document
+from sekisho.watch.flow import Judged, Scan, open_watch, scan_blocks, verdict_document
+from sekisho.watch.raw_block import SEED_SIZE
 from sekisho.watch.records import ALARMS, VerdictKind
 from sekisho.watch.unknown import unknown_coins
 

@@ -18,7 +18,7 @@ from typing import Final, TypeAlias
 
 import numpy as np
 
-from sekisho.chains.bitcoin.blocks import parse_block
+from sekisho.chains.bitcoin.blocks import BLOCK_SIZE_MAX, parse_block
 from sekisho.chains.bitcoin.networks import Network
 from sekisho.chains.bitcoin.transaction import parse_transaction
 from sekisho.kernel.errors import BadInputError, WorldError
@@ -27,9 +27,6 @@ from sekisho.watch.raw_block import RawBlock, Wanted
 
 Progress: TypeAlias = Callable[[int, int], None]
 """Called with the bytes read so far and the bytes of all files."""
-
-BLOCK_SIZE_MAX: Final = 4_000_000
-"""BIP-141: every byte of a block weighs at least one of its four million weight units."""
 
 BLOCK_SIZE_MIN: Final = 141
 """A header, a count, and the smallest transaction."""

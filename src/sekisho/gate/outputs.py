@@ -11,6 +11,7 @@ from sekisho.chains.bitcoin.networks import network_of_caip2
 from sekisho.chains.bitcoin.transaction import Transaction, TxOut
 from sekisho.gate.inputs import SpentCoin
 from sekisho.kernel.finding import Finding, finding
+from sekisho.kernel.money import format_feerate
 from sekisho.passes.records import Transfer
 from sekisho.wallets.records import ChangeRule, OwnScript
 from sekisho.wallets.registry import ScriptBook
@@ -143,14 +144,8 @@ def judge_fee(
             finding(
                 "gate.feerate_too_high",
                 transfer.wallet_id,
-                feerate=rate_text(fee_sat * 1000, signed_vsize),
-                feerate_max=rate_text(ceiling, 1),
+                feerate=format_feerate(fee_sat, signed_vsize),
+                feerate_max=format_feerate(ceiling, 1000),
             )
         )
     return findings
-
-
-def rate_text(millisat: int, vbytes: int) -> str:
-    """Return a feerate as people write it, "7,704.2 sat/vB", rounded to the nearest tenth."""
-    tenths = (millisat + 50 * vbytes) // (100 * vbytes)
-    return f"{tenths // 10:,}.{tenths % 10} sat/vB"

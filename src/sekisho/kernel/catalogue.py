@@ -9,18 +9,16 @@ import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta, timezone
 from functools import cache
 from importlib import resources
 
 from sekisho.kernel.errors import BadInputError
 from sekisho.kernel.fields import visible
 from sekisho.kernel.finding import Finding
-from sekisho.kernel.instants import parse_instant
+from sekisho.kernel.instants import JST, parse_instant
 from sekisho.kernel.money import format_btc, format_jpy
 from sekisho.kernel.words import Language
 
-_JST = timezone(timedelta(hours=9), "JST")
 _FIELD = re.compile(r"\{([a-z][a-z0-9_]*)\}")
 _AMOUNT = re.compile(r"-?[0-9]{1,78}")
 
@@ -99,6 +97,6 @@ def _local(value: str, language: Language) -> str:
     if language == "en":
         return utc
     try:
-        return f"{at.astimezone(_JST):%Y-%m-%d %H:%M:%S} JST ({utc})"
+        return f"{at.astimezone(JST):%Y-%m-%d %H:%M:%S} JST ({utc})"
     except OverflowError:  # the last hours of the year 9999
         return utc

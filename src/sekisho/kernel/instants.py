@@ -1,10 +1,12 @@
 """Instants are aware, UTC, and cut to the second; on the wire they are RFC 3339 with a `Z`."""
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 
 from sekisho.kernel.errors import BadInputError
 
+JST = timezone(timedelta(hours=9), "JST")
+"""Japan's time, to show beside UTC; nothing is ever stored in it."""
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
 
 

@@ -70,6 +70,12 @@ def format_jpy(amount_jpy: int) -> str:
     return f"{amount_jpy:,}"
 
 
+def format_feerate(fee_sat: int, vsize: int) -> str:
+    """Write a feerate as people do, "7,704.2 sat/vB", rounded to the nearest tenth."""
+    tenths = (20 * fee_sat + vsize) // (2 * vsize)
+    return f"{tenths // 10:,}.{tenths % 10} sat/vB"
+
+
 def value_floor_jpy(amount_sat: Sat, *, price_jpy: Jpy) -> Jpy:
     """Return what `amount_sat` is worth at `price_jpy` a bitcoin, rounded down to the yen."""
     return Jpy(amount_sat * price_jpy // SAT_PER_BTC)

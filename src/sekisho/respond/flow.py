@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 from sekisho.chains.bitcoin.signatures import InputSignatures, signatures_of
-from sekisho.chains.bitcoin.transaction import TxOut
 from sekisho.journal.records import Draft, Entry
 from sekisho.journal.store import JournalStore
 from sekisho.kernel.digest import tagged_digest
@@ -64,16 +63,6 @@ def open_incident(
 
 
 def _signatures(movement: Movement) -> tuple[InputSignatures, ...]:
-    """Return who signed each input; nothing while any input's previous output is unproven.
-
-    A taproot signature commits to the outputs that all inputs spend (BIP-341), so without one of
-    them there is nothing to say.
-    """
-    spent = [
-        TxOut(amount_sat=each.amount_sat, script=each.script)
-        for each in movement.inputs
-        if each.amount_sat is not None and each.script is not None
-    ]
-    if len(spent) != len(movement.inputs):
-        return ()
-    return signatures_of(movement.transaction, spent)
+    """Return who signed each input; nothing while any input's previous output is unproven."""
+    spent = movement.spent_outputs
+    return signatures_of(movement.transaction, spent) if spent else ()

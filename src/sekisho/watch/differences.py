@@ -6,6 +6,7 @@ from sekisho.chains.bitcoin.reader import compact_size
 from sekisho.chains.bitcoin.scripts import pushed_stack
 from sekisho.chains.bitcoin.transaction import Transaction
 from sekisho.kernel.finding import Finding, finding
+from sekisho.kernel.money import format_feerate
 from sekisho.passes.records import AnyInputs, ListedInputs, Transfer
 from sekisho.wallets.records import ChangeRule
 from sekisho.wallets.registry import ScriptBook
@@ -116,8 +117,8 @@ def _fee(movement: Movement, transfer: Transfer) -> list[Finding]:
             finding(
                 "watch.feerate_too_high",
                 movement.transaction.txid,
-                feerate=_sat_per_vb(fee_sat, vsize),
-                feerate_max=_sat_per_vb(ceiling, 1000),
+                feerate=format_feerate(fee_sat, vsize),
+                feerate_max=format_feerate(ceiling, 1000),
             )
         )
     return findings
@@ -145,12 +146,6 @@ def _short_by(item: bytes) -> int:
         return 1  # BIP-340, without a sighash byte
     der = 64 < len(item) < 72 and item[0] == 0x30 and item[1] == len(item) - 3
     return 72 - len(item) if der else 0
-
-
-def _sat_per_vb(fee_sat: int, vsize: int) -> str:
-    """Return a feerate as people write it, rounded to the nearest tenth."""
-    tenths = (20 * fee_sat + vsize) // (2 * vsize)
-    return f"{tenths // 10:,}.{tenths % 10} sat/vB"
 
 
 def _fields(movement: Movement, transfer: Transfer) -> list[Finding]:

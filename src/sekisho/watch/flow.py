@@ -35,7 +35,6 @@ from sekisho.watch.raw_block import Reading
 from sekisho.watch.records import Movement, Verdict, VerdictKind, WatchState
 from sekisho.watch.state import WATCH_JUDGED, by_anchor, fold_state, watched_wallets
 
-SEED_SIZE = 16
 _KEPT = frozenset({VerdictKind.MATCHED, VerdictKind.REPLACEMENT})
 _REVEALING = frozenset({ScriptKind.P2PKH, ScriptKind.P2SH, ScriptKind.P2WPKH, ScriptKind.P2WSH})
 """What is paid to a hash: nobody spends it without showing what was hashed."""
@@ -125,13 +124,8 @@ def _if_signed(verdict: Verdict, movement: Movement) -> Verdict:
     Only for what keeps to a pass: anybody could write that down without a key, and use the pass up
     in our eyes. An alarm waits for no signature to be checked.
     """
-    spent = [
-        TxOut(amount_sat=each.amount_sat, script=each.script)
-        for each in movement.inputs
-        if each.amount_sat is not None and each.script is not None
-    ]
-    transaction = movement.transaction
-    if len(spent) < len(transaction.inputs):
+    spent, transaction = movement.spent_outputs, movement.transaction
+    if not spent:
         return verdict
     found = [
         finding("watch.not_signed", str(signing.outpoint))

@@ -18,6 +18,9 @@ class RawBlock:
     """Whether it is a transaction without a block."""
 
 
+SEED_SIZE = 16
+"""Random bytes that key a search, so that strangers cannot aim at its filter."""
+
 Wanted: TypeAlias = Callable[[int], bool]
 """Says of a position whether its block is wanted."""
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from sekisho.chains.bitcoin.transaction import OutPoint, Transaction
+from sekisho.chains.bitcoin.transaction import OutPoint, Transaction, TxOut
 from sekisho.kernel.finding import Finding
 from sekisho.kernel.money import Sat
 from sekisho.passes.records import Transfer
@@ -87,6 +87,20 @@ class Movement:
             return None
         left = sum(each.amount_sat for each in self.outputs)
         return Sat(sum(amount for amount in spent if amount is not None) - left)
+
+    @property
+    def spent_outputs(self) -> tuple[TxOut, ...]:
+        """Return what each input spends, in order; nothing while any of it is unproven.
+
+        A taproot signature commits to the outputs of all inputs (BIP-341), so without one of them
+        nobody can say who signed.
+        """
+        spent = tuple(
+            TxOut(amount_sat=each.amount_sat, script=each.script)
+            for each in self.inputs
+            if each.amount_sat is not None and each.script is not None
+        )
+        return spent if len(spent) == len(self.inputs) else ()
 
     @property
     def left_sat(self) -> Sat:

@@ -18,14 +18,11 @@ from typing import Final, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from sekisho.chains.bitcoin.blocks import BLOCK_SIZE_MAX
 from sekisho.chains.bitcoin.transaction import OutPoint
 from sekisho.kernel.errors import BadInputError
 from sekisho.watch import sieve_kernel as kernel
-
-BLOCK_SIZE_MAX: Final = 4_000_000
-"""BIP-141: every byte of a block weighs at least one of its four million weight units."""
-
-SEED_SIZE: Final = 16
+from sekisho.watch.raw_block import SEED_SIZE
 
 _CHUNK = 65_536
 _SLOTS_MIN = 1024

@@ -15,6 +15,9 @@ from sekisho.chains.bitcoin.digests import sha256_twice
 from sekisho.chains.bitcoin.reader import Reader, compact_size
 from sekisho.chains.bitcoin.transaction import WEIGHT_MAX, Transaction, read_transaction
 
+BLOCK_SIZE_MAX: Final = WEIGHT_MAX
+"""BIP-141: every byte of a block weighs at least one of its four million weight units."""
+
 HEADER_SIZE: Final = 80
 
 _HEADER = struct.Struct("<i32s32sIII")

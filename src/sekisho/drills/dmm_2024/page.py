@@ -7,21 +7,20 @@ address) is escaped as text, and characters that do not print are spelled out.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import datetime
 from functools import cache, partial
 from importlib import resources
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 
 from sekisho.chains.bitcoin.signatures import InputSignatures, signatures_of
-from sekisho.chains.bitcoin.transaction import TxOut
 from sekisho.drills.dmm_2024 import facts
 from sekisho.drills.dmm_2024.picture import coins_left, pictures
 from sekisho.drills.dmm_2024.records import Outcome
 from sekisho.kernel.catalogue import says, what_to_do
 from sekisho.kernel.fields import is_printable, visible
-from sekisho.kernel.instants import format_instant
-from sekisho.kernel.money import Jpy, Sat, format_btc, format_jpy
+from sekisho.kernel.instants import JST, format_instant
+from sekisho.kernel.money import Jpy, Sat, format_btc, format_feerate, format_jpy
 from sekisho.kernel.words import Language
 from sekisho.passes.records import Decision, ListedInputs, Transfer
 from sekisho.passes.verify import Standing
@@ -30,7 +29,6 @@ from sekisho.watch.records import ALARMS, VerdictKind
 
 LANGUAGES: tuple[Language, ...] = ("en", "ja")
 _FOLDER = "sekisho.drills.dmm_2024"
-_JST = timezone(timedelta(hours=9), "JST")
 
 _VERDICTS: Mapping[str, tuple[str, str]] = {
     VerdictKind.DEVIATING: (
@@ -117,8 +115,8 @@ def _context(outcome: Outcome, language: Language) -> dict[str, object]:
         "pictures": pictures(outcome),
         "left_sat": Sat(sum(each.amount_sat for each in coins_left(outcome))),
         "spent_sat": Sat(sum(each.amount_sat or 0 for each in outcome.movement.inputs)),
-        "rate": _feerate(outcome.fee_sat, outcome.outflow.vsize),
-        "feerate": _feerate,
+        "rate": format_feerate(outcome.fee_sat, outcome.outflow.vsize),
+        "feerate": format_feerate,
         "alike": _alike(outcome.resemblance),
         "alarm_bits": ALARM_BITS,
         "signed": signed,
@@ -161,7 +159,7 @@ def _utc(at: datetime) -> str:
 
 
 def _jst(at: datetime) -> str:
-    return at.astimezone(_JST).strftime("%Y-%m-%d %H:%M")
+    return at.astimezone(JST).strftime("%Y-%m-%d %H:%M")
 
 
 def _source_of_price(language: Language, source: str) -> str:
@@ -170,12 +168,6 @@ def _source_of_price(language: Language, source: str) -> str:
 
 def _department(language: Language, name: str) -> str:
     return name if language == "en" else _DEPARTMENTS_JA.get(name, name)
-
-
-def _feerate(fee_sat: int, vsize: int) -> str:
-    """Write a feerate as people do, rounded to the nearest tenth."""
-    tenths = (20 * fee_sat + vsize) // (2 * vsize)
-    return f"{tenths // 10:,}.{tenths % 10} sat/vB"
 
 
 def _odds(alike: Resemblance, language: Language) -> str:
@@ -244,11 +236,7 @@ def _signed(outcome: Outcome) -> Sequence[InputSignatures]:
 
     Empty where an input's amount is unproven or a script is not understood: no claim is made then.
     """
-    spent = [
-        TxOut(amount_sat=each.amount_sat, script=each.script)
-        for each in outcome.movement.inputs
-        if each.amount_sat is not None and each.script is not None
-    ]
-    if len(spent) != len(outcome.outflow.inputs) or not outcome.incident.signatures.understood:
+    spent = outcome.movement.spent_outputs
+    if not spent or not outcome.incident.signatures.understood:
         return ()
     return signatures_of(outcome.outflow, spent)
