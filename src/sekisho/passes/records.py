@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from sekisho.chains.bitcoin.transaction import OutPoint
-from sekisho.kernel.money import Sat
+from sekisho.kernel.money import Jpy, Sat
 from sekisho.wallets.records import ChangeRule
 
 
@@ -92,11 +92,66 @@ class Transfer:
     replacement: Replacement
 
 
+class DestinationRule(StrEnum):
+    """Whom the children of a standing pass may pay."""
+
+    ANY = "any"
+    """Customers' withdrawals: whatever address the customer named."""
+    ALLOW_LIST = "allow_list"
+    """Only what the allow-list in force lists, past its cooling time."""
+    OWN_WALLETS = "own_wallets"
+    """Sweeps and rebalancing: the first addresses of wallets in force."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChildLimits:
+    """What the children of a standing pass may move, each and together. All of them hold."""
+
+    child_max_sat: Sat
+    hour_max_sat: Sat
+    day_max_sat: Sat
+    children_max: int
+    """How many children there may ever be."""
+    child_valid_seconds: int
+    """A child that is older than this when the gate sees it allows nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Automatic:
+    """Leave for one key to issue numbered child passes without people (a `standing` pass)."""
+
+    chain: str
+    wallet_id: str
+    wallet_digest: str
+    issuer_key: bytes
+    """32 bytes, RFC 8032: the key of the withdrawal service, and of nobody on the roster."""
+    destinations: DestinationRule
+    limits: ChildLimits
+    inputs_max: int
+    change: ChangeAllowance
+    transaction: TransactionRule
+    fee: FeeRule
+    """For one transaction, however many children it pays."""
+    fee_bump: bool
+
+
 class SubjectType(StrEnum):
     """What an admin pass puts in force."""
 
     ROSTER = "roster"
+    """The next roster; its own quorum agrees as well as that of the one before."""
+    RECOVERY = "recovery"
+    """The next roster, in which only lost keys are replaced; the wider quorum agrees."""
+    SUSPENSION = "suspension"
+    """One officer's word takes a person's approvals away, at once."""
+    REINSTATEMENT = "reinstatement"
+    """A quorum gives them back."""
     WALLET = "wallet"
+    POLICY = "policy"
+    KEY_REGISTER = "key_register"
+    ALLOW_LIST = "allow_list"
+    VAULT = "vault"
+    PLAN = "plan"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,6 +163,34 @@ class Admin:
     previous_digest: str
     """Empty where there was nothing before."""
     new_digest: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PriceQuote:
+    """What one source said a bitcoin cost, and when."""
+
+    source: str
+    price_jpy: Jpy
+    quoted_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldBalance:
+    """What one wallet holds, as the requester's machine sees the chain."""
+
+    wallet_id: str
+    amount_sat: Sat
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claims:
+    """Prices and balances as of the request; where they are empty, rules that need them say no."""
+
+    prices: tuple[PriceQuote, ...]
+    balances: tuple[HeldBalance, ...]
+
+
+NO_CLAIMS = Claims(prices=(), balances=())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,7 +208,33 @@ class Pass:
     roster_digest: str
     policy_digest: str
     """Empty while no policy pack is in force."""
-    action: Transfer | Admin
+    action: Transfer | Automatic | Admin
+    claims: Claims = NO_CLAIMS
+    """What the requester says of the world; the approvers see it and sign it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Child:
+    """One payment order under a standing pass: numbered, signed by its issuer key alone.
+
+    Children of one standing pass with one anchor are served by one transaction.
+    """
+
+    standing_digest: str
+    number: int
+    """1, 2, 3, ... without a gap."""
+    anchor: OutPoint
+    payments: tuple[Payment, ...]
+    genesis_digest: str
+    issued_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignedChild:
+    """The canonical bytes of a child and the issuer's Ed25519 signature over their digest."""
+
+    document: bytes
+    signature: bytes
 
 
 class Decision(StrEnum):
@@ -158,10 +267,44 @@ class Approval:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignedApproval:
-    """The canonical bytes of an approval and the signature over their tagged digest."""
+    """The canonical bytes of an approval and the signature over their tagged digest.
+
+    A passkey or security key signs that digest as the challenge inside `client_data`, beside
+    `authenticator_data` (WebAuthn, section 7.2); for a key file both are empty.
+    """
 
     document: bytes
     signature: bytes
+    authenticator_data: bytes = b""
+    client_data: bytes = b""
+
+
+class CredentialKind(StrEnum):
+    """What a credential is, and with that how its statements are made."""
+
+    ED25519 = "ed25519"
+    """A key file on the approver's own machine."""
+    FIDO2 = "fido2"
+    """A security key plugged into the approver's own machine, under an RP id of its own."""
+    WEBAUTHN = "webauthn"
+    """A passkey, used in a browser on the console's page."""
+
+
+class Method(StrEnum):
+    """How a statement was made. It is inside what is signed, and must go with the credential."""
+
+    KEY_FILE = "ed25519-key-file"
+    SECURITY_KEY = "fido2-usb"
+    PASSKEY = "webauthn-browser"
+
+
+METHOD_OF = {
+    CredentialKind.ED25519: Method.KEY_FILE,
+    CredentialKind.FIDO2: Method.SECURITY_KEY,
+    CredentialKind.WEBAUTHN: Method.PASSKEY,
+}
+OWN_MACHINE = frozenset({Method.KEY_FILE, Method.SECURITY_KEY})
+"""Methods by which an approver signs on a machine that the server does not control."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,9 +312,18 @@ class Credential:
     """A public key with which a person signs."""
 
     credential_id: str
-    kind: str
+    kind: CredentialKind
     public_key: bytes
-    """32 bytes, RFC 8032."""
+    """32 bytes (RFC 8032) for a key file, else a COSE key (RFC 9053) in CBOR."""
+    handle: bytes = b""
+    """The authenticator's own id of the credential; empty for a key file."""
+    device: str = ""
+    """The hardware's serial number or asset tag: one device for one person; empty for a file."""
+    attested: bool = False
+    """Its maker's attestation was verified when it was enrolled."""
+    commitment: bytes = b""
+    """Salted, 32 bytes: says to whoever holds the opening whether its use means duress. Every
+    credential of a roster has one, or none has."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,6 +334,8 @@ class Person:
     name: str
     department: str
     credentials: tuple[Credential, ...]
+    officer: bool = False
+    """May suspend others at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -199,6 +353,9 @@ class Quorum:
     at_least: tuple[tuple[str, int], ...]
 
 
+NOBODY = Quorum(at_least=())
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Roster:
     """Who may approve what, from when to when."""
@@ -214,3 +371,12 @@ class Roster:
     terminals: tuple[Terminal, ...]
     quorum_transfer: Quorum
     quorum_admin: Quorum
+    quorum_recovery: Quorum = NOBODY
+    """Wider than `quorum_admin`; replaces lost keys when that one cannot be met. May be nobody:
+    then nothing but the ordinary rotation changes the roster."""
+    console_origin: str = ""
+    """The origin (`https://host`) at which passkeys are used; empty while there is no console."""
+    journal_key: str = ""
+    """The journal's verifier key (C2SP signed-note vkey), or empty."""
+    witnesses: tuple[str, ...] = ()
+    """Verifier keys of those who cosign the journal's checkpoints."""
