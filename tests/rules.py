@@ -40,6 +40,11 @@ PURE_BY_PLACE: dict[str, dict[str, str]] = {
         "embit": "the other reading of a descriptor",
     },
     "passes/": {"cryptography": "Ed25519 over approvals"},
+    "passes/assertion": {"webauthn": "the assertions of passkeys, by a library that others use"},
+    "passes/enrolment": {
+        "cbor2": "COSE keys, in one spelling",
+        "webauthn": "the registrations of passkeys and security keys, with their attestation",
+    },
     "gate/read_btclib": {
         "btclib": "the errors of btclib_wallet",
         "btclib_wallet": "one of two readings of a PSBT",
@@ -48,6 +53,7 @@ PURE_BY_PLACE: dict[str, dict[str, str]] = {
     "watch/credence": {"cryptography": "the watcher verifies approvals itself"},
     "watch/sieve": {"numba": "the scan at the speed of the disk", "numpy": "its flat arrays"},
     "watch/siphash": {"numba": "the hash inside that scan", "numpy": "its flat arrays"},
+    "drills/authenticator": {"fido2": "its CBOR, as authenticators write it"},
     "drills/": {
         "btclib": "the transaction inside that PSBT",
         "btclib_wallet": "the PSBT that a drill hands to the gate",
