@@ -2,9 +2,11 @@
 
 import json
 from contextlib import suppress
+from enum import IntEnum, StrEnum
 from pathlib import Path
 
 import pytest
+import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,6 +15,7 @@ from sekisho.kernel.canonical import (
     INTEGER_MAX,
     SIZE_MAX_BYTES,
     Json,
+    _refuse_unwritable,
     canonical_bytes,
     parse_canonical,
     parse_json,
@@ -58,6 +61,65 @@ def test_what_is_written_is_read_back(document: Json) -> None:
     data = canonical_bytes(document)
     assert parse_canonical(data, "here") == document
     assert json.loads(data) == document, "another reader sees the same document"
+
+
+class Number(IntEnum):
+    SEVEN = 7
+
+
+class Word(StrEnum):
+    SEVEN = "seven"
+
+
+# What a caller may hand over by mistake, beside what is right; and characters at every edge that
+# an escape or the order of keys turns on.
+edges = st.text(
+    st.sampled_from('\x00\x1f\x7f\x80"\\/\n\u2028\ud7ff\ue000\uffff\U00010000\ud800ab')
+)
+keys = edges | st.text(st.characters(codec="ascii")) | st.sampled_from([1, None, True, Word.SEVEN])
+wrong = st.sampled_from(
+    [1.0, -0.0, float("nan"), b"", (), Number.SEVEN, Word.SEVEN, 2**53, -(2**53)]
+)
+anything: st.SearchStrategy[object] = st.recursive(
+    st.none() | st.booleans() | whole | edges | st.text() | wrong,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(keys, inner, max_size=4),
+    max_leaves=12,
+)
+
+
+def written_the_long_way(document: object) -> bytes | None:
+    """Return what the library makes of it, or None for what has no place in a document."""
+    try:
+        _refuse_unwritable(document, depth=0)
+        return rfc8785.dumps(document)  # type: ignore[arg-type]  # that is the question
+    except ValueError:
+        return None
+
+
+@given(anything)
+def test_the_short_way_writes_what_the_library_writes(document: object) -> None:
+    wanted = written_the_long_way(document)
+    if wanted is None:
+        with pytest.raises(ValueError, match=r"^[^:]"):
+            canonical_bytes(document)  # type: ignore[arg-type]  # that is the question
+    else:
+        assert canonical_bytes(document) == wanted  # type: ignore[arg-type]  # that is the question
+
+
+@pytest.mark.parametrize("depth", [DEPTH_MAX, DEPTH_MAX + 1, DEPTH_MAX + 2])
+@pytest.mark.parametrize("kind", ["list", "dict"])
+@pytest.mark.parametrize("inside", [1, "a", None, [], {}])
+def test_the_short_way_goes_as_deep_as_the_long_one(depth: int, kind: str, inside: Json) -> None:
+    document = inside
+    for _ in range(depth):
+        document = [document] if kind == "list" else {"a": document}
+    wanted = written_the_long_way(document)
+    assert (wanted is None) == (depth > DEPTH_MAX)
+    if wanted is None:
+        with pytest.raises(ValueError, match="nested"):
+            canonical_bytes(document)
+    else:
+        assert canonical_bytes(document) == wanted
 
 
 @given(documents, st.data())

@@ -26,8 +26,11 @@ def canonical_bytes(document: Json) -> bytes:
 
     Raises `ValueError` if it holds what JSON cannot, or could not be read back for its size.
     """
-    _refuse_unwritable(document, depth=0)
-    data = rfc8785.dumps(document)
+    if _is_plain(document, 0):
+        data = _PLAIN.encode(document).encode()
+    else:
+        _refuse_unwritable(document, depth=0)
+        data = rfc8785.dumps(document)
     if len(data) > SIZE_MAX_BYTES:
         raise ValueError(f"the document is larger than {SIZE_MAX_BYTES} bytes")
     return data
@@ -53,14 +56,10 @@ def parse_json(data: bytes, where: str) -> Json:
     if len(data) > SIZE_MAX_BYTES:
         raise BadInputError(where, f"is larger than {SIZE_MAX_BYTES} bytes")
     try:
-        document: Json = json.loads(
-            data.decode("utf-8", errors="strict"),
-            object_pairs_hook=_without_duplicates,
-            parse_float=_refuse_number,
-            parse_constant=_refuse_number,
-            parse_int=_integer,
-        )
-        _refuse_unwritable(document, depth=0)
+        document: Json = _STRICT.decode(data.decode("utf-8", errors="strict"))
+        # UTF-8 holds no lone surrogate; only an escape can.
+        if b"\\u" in data or not _is_plain(document, 0):
+            _refuse_unwritable(document, depth=0)
     except UnicodeDecodeError as error:
         raise BadInputError(where, f"is not UTF-8 at byte {error.start}") from error
     except (ValueError, RecursionError) as error:
@@ -69,11 +68,13 @@ def parse_json(data: bytes, where: str) -> Json:
 
 
 def _without_duplicates(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
-    document: dict[str, Json] = {}
-    for name, value in pairs:
-        if name in document:
-            raise ValueError(f"the key {name[:40]!r} stands twice")
-        document[name] = value
+    document = dict(pairs)
+    if len(document) != len(pairs):
+        seen: set[str] = set()
+        for name, _ in pairs:
+            if name in seen:
+                raise ValueError(f"the key {name[:40]!r} stands twice")
+            seen.add(name)
     return document
 
 
@@ -87,6 +88,41 @@ def _integer(text: str) -> int:
     if text == "-0":
         raise ValueError("-0 is not a whole number")
     return int(text)
+
+
+_STRICT = json.JSONDecoder(
+    object_pairs_hook=_without_duplicates,
+    parse_float=_refuse_number,
+    parse_constant=_refuse_number,
+    parse_int=_integer,
+)
+_PLAIN = json.JSONEncoder(
+    ensure_ascii=False, sort_keys=True, separators=(",", ":"), check_circular=False
+)
+"""For a document that `_is_plain` this writes what RFC 8785 asks for, several times faster.
+
+Both escape the same characters in the same way. They differ in fractions, and in the order of keys
+where one has a character above U+FFFF; a plain document has neither.
+"""
+
+
+def _is_plain(value: object, depth: int) -> bool:
+    """Can `_PLAIN` write it? No means only that the long way has to look at it."""
+    if depth > DEPTH_MAX:
+        return False
+    kind = type(value)
+    if kind is str or kind is bool or value is None:
+        return True
+    if kind is int:
+        return -INTEGER_MAX <= value <= INTEGER_MAX  # type: ignore[operator]  # it is an int
+    if kind is dict:
+        for name, item in value.items():  # type: ignore[attr-defined]  # it is a dict
+            if type(name) is not str or not name.isascii() or not _is_plain(item, depth + 1):
+                return False
+        return True
+    if kind is list:
+        return all(_is_plain(item, depth + 1) for item in value)  # type: ignore[attr-defined]  # it is a list
+    return False
 
 
 def _refuse_unwritable(value: object, *, depth: int) -> None:
