@@ -13,9 +13,8 @@ from sekisho.kernel.digest import document_digest
 from sekisho.kernel.finding import Finding, Refused, bounded_findings, finding
 from sekisho.kernel.ulid import make_ulid
 from sekisho.passes.evidence import gather_evidence
+from sekisho.passes.fold import establish_trust
 from sekisho.passes.life import GATE_CLEARED, GATE_REFUSED, clearances
-from sekisho.passes.verify import establish_trust, wallets_in_force
-from sekisho.wallets.registry import open_book
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -37,18 +36,18 @@ def check_psbt(
     """
     # Gather.
     entries = tuple(journal.entries())
-    trust, reasons = establish_trust(
+    register, reasons = establish_trust(
         gather_evidence(entries), genesis_digest=genesis_digest, now=now
     )
     # Decide.
     try:
-        if trust is None:
+        if register is None:
             raise Refused(reasons)  # noqa: TRY301 - recorded like every other refusal
         cleared = clear(
             psbt,
             pass_digest=pass_digest,
-            trust=trust,
-            book=open_book(wallets_in_force(trust)),
+            register=register,
+            book=register.book(),
             used=clearances(entries),
             now=now,
         )

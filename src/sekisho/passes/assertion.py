@@ -42,10 +42,12 @@ REVIEW_RP_ID = "review.sekisho.invalid"
 REVIEW_TYPE = "sekisho.review"
 """Takes the place of `webauthn.get` in what our command line has a security key sign."""
 CLIENT_DATA_MAX_BYTES = 4096
+PRESENT, VERIFIED, ELIGIBLE, BACKED_UP = 0x01, 0x04, 0x08, 0x10
+"""Flags of authenticator data: the user was there, and was verified; the private key may have
+copies elsewhere, and has."""
 
 _AUTHENTICATOR_DATA_BYTES = 37
-_PRESENT, _VERIFIED, _ELIGIBLE, _BACKED_UP = 0x01, 0x04, 0x08, 0x10
-_KNOWN_FLAGS = _PRESENT | _VERIFIED | _ELIGIBLE | _BACKED_UP
+_KNOWN_FLAGS = PRESENT | VERIFIED | ELIGIBLE | BACKED_UP
 
 _ES256_KEY = re.compile(
     bytes.fromhex("a5010203262001215820") + b"(.{32})\x22\x58\x20(.{32})", re.DOTALL
@@ -183,13 +185,38 @@ def low_s(signature: bytes) -> bytes:
     return utils.encode_dss_signature(r, _ORDER_P256 - s)
 
 
+def check_client_data(client_data: bytes, kind: str, challenge: bytes, origin: str) -> None:
+    """Raise `BadInputError` unless a browser could have said this of our page, and of no other.
+
+    Stricter than the library: no duplicate keys, no second spelling of the challenge, and no frame
+    inside another's page. Members that are not known are let be, as the standard demands.
+    """
+    where = "client_data"
+    if len(client_data) > CLIENT_DATA_MAX_BYTES:
+        raise BadInputError(where, f"is larger than {CLIENT_DATA_MAX_BYTES} bytes")
+    said = parse_json(client_data, where)
+    if not isinstance(said, dict):
+        raise BadInputError(where, "is not an object")
+    expected = {"type": kind, "challenge": base64url(challenge), "origin": origin}
+    for name, value in expected.items():
+        if said.get(name) != value:
+            raise BadInputError(f"{where}.{name}", "is not what was asked for")
+    if said.get("crossOrigin", False) is not False or "topOrigin" in said:
+        raise BadInputError(where, "was made in a frame of another page")
+
+
+def base64url(data: bytes) -> str:
+    """Return `data` as WebAuthn writes bytes in JSON (RFC 4648, section 5, without padding)."""
+    return urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
 def _passkey_assertion(
     signed: SignedApproval, credential: Credential, key: "_Key", challenge: bytes, origin: str
 ) -> Assertion | None:
     """Judge a browser's assertion: by our own rules first, then by the library's."""
     try:
         rp_id = console_rp_id(origin, "console_origin")
-        _check_client_data(signed.client_data, challenge, origin)
+        check_client_data(signed.client_data, "webauthn.get", challenge, origin)
     except BadInputError:
         return None
     assertion = _read_authenticator_data(signed.authenticator_data, rp_id)
@@ -198,7 +225,7 @@ def _passkey_assertion(
     try:
         verified = verify_authentication_response(
             credential=AuthenticationCredential(
-                id=_base64url(credential.handle),
+                id=base64url(credential.handle),
                 raw_id=credential.handle,
                 response=AuthenticatorAssertionResponse(
                     client_data_json=signed.client_data,
@@ -220,43 +247,23 @@ def _passkey_assertion(
     return assertion if verified.user_verified else None
 
 
-def _check_client_data(client_data: bytes, challenge: bytes, origin: str) -> None:
-    """Raise `BadInputError` unless a browser could have said this of our page, and of no other.
-
-    Stricter than the library: no duplicate keys, no second spelling of the challenge, and no frame
-    inside another's page. Members that are not known are let be, as the standard demands.
-    """
-    where = "client_data"
-    if len(client_data) > CLIENT_DATA_MAX_BYTES:
-        raise BadInputError(where, f"is larger than {CLIENT_DATA_MAX_BYTES} bytes")
-    said = parse_json(client_data, where)
-    if not isinstance(said, dict):
-        raise BadInputError(where, "is not an object")
-    expected = {"type": "webauthn.get", "challenge": _base64url(challenge), "origin": origin}
-    for name, value in expected.items():
-        if said.get(name) != value:
-            raise BadInputError(f"{where}.{name}", "is not what was asked for")
-    if said.get("crossOrigin", False) is not False or "topOrigin" in said:
-        raise BadInputError(where, "was made in a frame of another page")
-
-
 def _read_authenticator_data(authenticator_data: bytes, rp_id: str) -> Assertion | None:
     """Return what the flags say, or None unless the user was verified, for `rp_id` alone."""
     if len(authenticator_data) != _AUTHENTICATOR_DATA_BYTES:
         return None
     flags = authenticator_data[32]
-    wanted = _PRESENT | _VERIFIED
+    wanted = PRESENT | VERIFIED
     if (
         authenticator_data[:32] != hashlib.sha256(rp_id.encode()).digest()
         or flags & wanted != wanted
         or flags & ~_KNOWN_FLAGS
-        or (flags & _BACKED_UP and not flags & _ELIGIBLE)
+        or (flags & BACKED_UP and not flags & ELIGIBLE)
     ):
         return None
     return Assertion(
         sign_count=int.from_bytes(authenticator_data[33:], "big"),
-        backed_up=bool(flags & _BACKED_UP),
-        device_bound=not flags & _ELIGIBLE,
+        backed_up=bool(flags & BACKED_UP),
+        device_bound=not flags & ELIGIBLE,
     )
 
 
@@ -265,7 +272,7 @@ _Key = Ed25519PublicKey | ec.EllipticCurvePublicKey
 
 @lru_cache(maxsize=1024)
 def _known_key(kind: CredentialKind, public_key: bytes) -> _Key | None:
-    """Return the key, or None if no roster may list it. Kept: the few keys come again and again."""
+    """Return the key, or None if no roster may list it. Kept, as the few keys come again."""
     try:
         point = check_public_key(kind, public_key, "public_key")
     except BadInputError:
@@ -298,11 +305,7 @@ def _signed_bytes(signed: SignedApproval) -> bytes:
 
 
 def _challenge(document: bytes) -> str:
-    return _base64url(approval_digest(document))
-
-
-def _base64url(data: bytes) -> str:
-    return urlsafe_b64encode(data).rstrip(b"=").decode()
+    return base64url(approval_digest(document))
 
 
 def _check_ed25519(public_key: bytes, where: str) -> bytes:

@@ -1,127 +1,195 @@
-"""Statements, verified once each: who signed what, and why some of them do not count.
+"""One statement, heard once: who signed what, and why it may not count.
 
-A statement counts if a credential of a person of the roster signed exactly these bytes, for this
-genesis, from a named terminal, before the pass expired, under a sequence number used for nothing
-else. What says no needs less than what says yes: a rejection or a void counts although it comes
-late, from an unnamed terminal, or under a number used twice.
+What says no needs less than what says yes: a rejection or a void counts although it comes late,
+from an unnamed terminal, under a number used twice, or from somebody suspended since.
 """
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
-from sekisho.kernel.errors import BadInputError
 from sekisho.kernel.finding import Finding, finding
 from sekisho.kernel.instants import format_instant
-from sekisho.passes.documents import read_approval
+from sekisho.kernel.words import digest_words
+from sekisho.passes.assertion import Assertion
+from sekisho.passes.policy.records import Passkeys
 from sekisho.passes.records import (
+    OWN_MACHINE,
     Approval,
     Credential,
+    CredentialKind,
     Decision,
     Pass,
     Person,
-    Roster,
-    SignedApproval,
+    Quorum,
 )
-from sekisho.passes.sign import signature_holds
 
 SAYS_NO = frozenset({Decision.REJECT, Decision.VOID})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ballot:
-    """One statement, and the person whose valid signature it bears (None: of nobody we know)."""
+    """One statement as the journal held it, and the person whose valid signature it bears."""
 
+    seq: int
+    """Its place in the journal."""
+    heard_at: datetime
     approval: Approval
     signer: Person | None
-    fault: Finding | None
-    """Why the signature cannot be believed."""
-    number_reused: bool
-    """The signer used this sequence number for another statement too."""
+    """None: of nobody we know."""
+    credential: Credential | None
+    assertion: Assertion | None
+    faults: tuple[Finding, ...]
+    """Why the statement could not be believed, or not be counted, when it was heard."""
+
+    @property
+    def genuine(self) -> bool:
+        """Return whether the person it names signed it, for this installation."""
+        return self.signer is not None
+
+    @property
+    def own_machine(self) -> bool:
+        """Return whether it was signed on the approver's own machine, with the words entered."""
+        return self.approval.method in OWN_MACHINE and bool(self.approval.words)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ballots:
-    """All statements, by the digest of the pass that they speak of."""
+class Live:
+    """A credential whose statements count now."""
 
-    by_pass: Mapping[str, tuple[Ballot, ...]]
-    unreadable: tuple[Finding, ...]
-
-
-def verify_ballots(
-    statements: Iterable[SignedApproval], roster: Roster, genesis_digest: str
-) -> Ballots:
-    """Return every statement with its signature checked against `roster`, in the order given."""
-    read: list[tuple[SignedApproval, Approval]] = []
-    unreadable: list[Finding] = []
-    for signed in statements:
-        try:
-            read.append((signed, read_approval(signed.document, "approval")))
-        except BadInputError as error:
-            unreadable.append(
-                finding("passes.approval_unreadable", error.where, reason=error.reason)
-            )
-    faults = [_fault(signed, approval, roster, genesis_digest) for signed, approval in read]
-    numbered: dict[tuple[str, int], set[bytes]] = defaultdict(set)
-    for (signed, approval), fault in zip(read, faults, strict=True):
-        if fault is None:
-            numbered[approval.approver, approval.sequence].add(signed.document)
-    people = {person.person_id: person for person in roster.people}
-    by_pass: dict[str, list[Ballot]] = defaultdict(list)
-    for (_, approval), fault in zip(read, faults, strict=True):
-        by_pass[approval.pass_digest].append(
-            Ballot(
-                approval=approval,
-                signer=people[approval.approver] if fault is None else None,
-                fault=fault,
-                number_reused=len(numbered[approval.approver, approval.sequence]) > 1,
-            )
-        )
-    return Ballots(
-        by_pass={digest: tuple(ballots) for digest, ballots in by_pass.items()},
-        unreadable=tuple(unreadable),
-    )
+    person: Person
+    credential: Credential
+    since_seq: int
+    """Statements before this place in the journal do not count any more."""
 
 
-def why_set_aside(ballot: Ballot, asked: Pass, roster: Roster) -> Finding | None:
-    """Return why a statement on `asked` does not count, or None if it counts."""
+def same_words(words: str, digest: str) -> bool:
+    """Return whether `words` are the twelve of a digest, in English or in Japanese."""
+    raw = bytes.fromhex(digest)
+    return tuple(words.split()) in {digest_words(raw, "en"), digest_words(raw, "ja")}
+
+
+def why_set_aside(
+    ballot: Ballot, asked: Pass, live: Mapping[str, Live], passkeys: Passkeys | None
+) -> Finding | None:
+    """Return why a statement on `asked` does not count, or None if it counts.
+
+    `live` are the credentials of the roster in force, `passkeys` what the policy in force wants of
+    a passkey (None without a policy: then both attested and bound to a device).
+    """
     approval = ballot.approval
-    if ballot.fault is not None:
-        return ballot.fault
+    who = approval.approver
+    if not ballot.genuine:
+        return ballot.faults[0]
     if approval.decision in SAYS_NO:
         return None
-    who = approval.approver
-    if ballot.number_reused:
-        return finding("passes.sequence_reused", who, sequence=approval.sequence)
-    if approval.terminal_id not in {terminal.terminal_id for terminal in roster.terminals}:
-        return finding("passes.terminal_unknown", who, terminal_id=approval.terminal_id)
+    if ballot.faults:
+        return ballot.faults[0]
     if approval.signed_at >= asked.expires_at:
         return finding("passes.approval_late", who, signed_at=format_instant(approval.signed_at))
     if approval.decision is Decision.APPROVE and who == asked.requester:
         return finding("passes.approved_by_requester", who)
+    if approval.words and not same_words(approval.words, approval.pass_digest):
+        return finding("passes.words_differ", who)
+    counts = live.get(approval.credential_id)
+    if counts is None or ballot.seq < counts.since_seq:
+        return finding("passes.approver_not_live", who, credential_id=approval.credential_id)
+    return _passkey_fault(ballot, passkeys)
+
+
+def _passkey_fault(ballot: Ballot, passkeys: Passkeys | None) -> Finding | None:
+    """Return why the policy does not let this hardware speak, or None."""
+    credential, assertion = ballot.credential, ballot.assertion
+    if credential is None or assertion is None or credential.kind is CredentialKind.ED25519:
+        return None
+    who, name = ballot.approval.approver, credential.credential_id
+    if not credential.attested and (passkeys is None or passkeys.attested_required):
+        return finding("passes.credential_not_attested", who, credential_id=name)
+    portable = assertion.backed_up or not assertion.device_bound
+    if portable and (passkeys is None or passkeys.device_bound_required):
+        return finding("passes.credential_backed_up", who, credential_id=name)
     return None
 
 
-def _fault(
-    signed: SignedApproval, approval: Approval, roster: Roster, genesis_digest: str
-) -> Finding | None:
-    """Return why this is no statement of a person of the roster for this installation."""
-    who = approval.approver
-    credential = _credential(roster, approval)
-    if credential is None:
-        return finding("passes.approver_unknown", who, credential_id=approval.credential_id)
-    if not signature_holds(signed, credential.public_key):
-        return finding("passes.signature_invalid", who, decision=approval.decision.value)
-    if approval.genesis_digest != genesis_digest:
-        return finding("passes.other_installation", who, genesis_digest=approval.genesis_digest)
-    return None
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tally:
+    """The statements on one pass, those that count and those that do not."""
+
+    counting: tuple[Ballot, ...]
+    """In the order of the journal."""
+    set_aside: tuple[Finding, ...]
+    counted: Mapping[str, tuple[str, ...]]
+    """The approvers that count, by department, each person once."""
+    last_at: datetime | None
+    """When the last of them was signed; None while nobody asked or approved."""
+
+    def own_machine(self) -> tuple[str, ...]:
+        """Return the approvers who signed on a machine of their own, with the words entered."""
+        people = (
+            ballot.approval.approver
+            for ballot in self.counting
+            if ballot.approval.decision is Decision.APPROVE and ballot.own_machine
+        )
+        return tuple(dict.fromkeys(people))
+
+    def asked_at(self, requester: str) -> datetime | None:
+        """Return when the requester signed that they ask, or None if they did not."""
+        for ballot in self.counting:
+            if ballot.approval.decision is Decision.ASK and ballot.approval.approver == requester:
+                return ballot.approval.signed_at
+        return None
 
 
-def _credential(roster: Roster, approval: Approval) -> Credential | None:
-    """Return the credential that the approval names, if it is one of its approver's own."""
-    for person in roster.people:
-        if person.person_id == approval.approver:
-            for credential in person.credentials:
-                if credential.credential_id == approval.credential_id:
-                    return credential
-    return None
+def tally(
+    ballots: Iterable[Ballot],
+    asked: Pass,
+    live: Mapping[str, Live],
+    passkeys: Passkeys | None,
+) -> Tally:
+    """Return which of the statements on `asked` count, if `live` are the credentials that may."""
+    counting: list[Ballot] = []
+    set_aside: list[Finding] = []
+    counted: dict[str, dict[str, None]] = defaultdict(dict)
+    for ballot in ballots:
+        reason = why_set_aside(ballot, asked, live, passkeys)
+        if reason is not None:
+            set_aside.append(reason)
+            continue
+        counting.append(ballot)
+        if ballot.approval.decision is Decision.APPROVE:
+            person = live[ballot.approval.credential_id].person
+            counted[person.department][person.person_id] = None
+    said_yes = [each.approval for each in counting if each.approval.decision not in SAYS_NO]
+    return Tally(
+        counting=tuple(counting),
+        set_aside=tuple(set_aside),
+        counted={department: tuple(people) for department, people in counted.items()},
+        last_at=max((each.signed_at for each in said_yes), default=None),
+    )
+
+
+def statement_findings(heard: Tally, asked: Pass) -> list[Finding]:
+    """Return whether somebody said no, or the requester never asked."""
+    findings: list[Finding] = []
+    if heard.asked_at(asked.requester) is None:
+        findings.append(finding("passes.not_asked", asked.pass_id, requester=asked.requester))
+    for ballot in heard.counting:
+        approval = ballot.approval
+        if approval.decision is Decision.REJECT:
+            findings.append(finding("passes.rejected", approval.approver, reason=approval.reason))
+        if approval.decision is Decision.VOID:
+            findings.append(finding("passes.voided", approval.approver, reason=approval.reason))
+    return findings
+
+
+def quorum_findings(heard: Tally, quorum: Quorum) -> list[Finding]:
+    """Return which departments have not approved enough."""
+    findings: list[Finding] = []
+    for department, needed in quorum.at_least:
+        approved = len(heard.counted.get(department, ()))
+        if approved < needed:
+            findings.append(
+                finding("passes.quorum_missing", department, approved=approved, needed=needed)
+            )
+    return findings

@@ -1,48 +1,61 @@
-"""Passes and approvals as documents: what is signed, and how it is read back.
+"""Passes, children and approvals as documents: what is signed, and how it is read back."""
 
-Reading is strict. An unknown field, an empty list of payments, an amount above the supply, an
-address that does not belong to its script: each is refused with the place where it stands.
-"""
-
-from sekisho.chains.bitcoin.addresses import address_of
 from sekisho.chains.bitcoin.networks import network_of_caip2
 from sekisho.chains.bitcoin.transaction import parse_outpoint
 from sekisho.kernel.canonical import Json, canonical_bytes, parse_canonical
 from sekisho.kernel.digest import tagged_digest
 from sekisho.kernel.fields import Fields
 from sekisho.kernel.instants import format_instant
-from sekisho.kernel.money import SUPPLY_MAX_SAT
 from sekisho.kernel.ulid import check_ulid
+from sekisho.passes.parts import (
+    INPUTS_MAX,
+    change_document,
+    claims_document,
+    fee_document,
+    inputs_document,
+    payments_document,
+    read_change,
+    read_claims,
+    read_digest,
+    read_fee,
+    read_id,
+    read_inputs,
+    read_payments,
+    read_transaction_rule,
+    transaction_document,
+)
 from sekisho.passes.records import (
     Admin,
-    AnyInputs,
     Approval,
-    ChangeAllowance,
+    Automatic,
+    Child,
+    ChildLimits,
     Decision,
-    FeeRule,
+    DestinationRule,
     ListedInputs,
+    Method,
     Pass,
-    Payment,
     Replacement,
     SubjectType,
-    TransactionRule,
     Transfer,
 )
-from sekisho.wallets.documents import check_id
-from sekisho.wallets.records import ChangeRule
 
 PASS_FORMAT = "sekisho/pass/v1"
+CHILD_FORMAT = "sekisho/child/v1"
 APPROVAL_FORMAT = "sekisho/approval/v1"
 SEQUENCE_MAX = 2**53 - 1
-_INPUTS_MAX = 10_000
-_UINT32_MAX = 0xFFFF_FFFF
-_VERSION_MAX = 3
-_FEERATE_MAX_SAT_PER_KVB = 100_000_000_000
+_CHILDREN_MAX = 10**9
+_CHILD_VALID_MAX_SECONDS = 24 * 3600
 
 
 def pass_digest(document: bytes) -> str:
     """Return the digest that approvals of these canonical pass bytes bind: 64 hex characters."""
     return tagged_digest("pass", document).hex()
+
+
+def child_digest(document: bytes) -> str:
+    """Return the digest that the issuer of a child signs: 64 hex characters."""
+    return tagged_digest("child", document).hex()
 
 
 def approval_digest(document: bytes) -> bytes:
@@ -63,10 +76,13 @@ def pass_bytes(asked: Pass) -> bytes:
         "genesis_digest": asked.genesis_digest,
         "roster_digest": asked.roster_digest,
         "policy_digest": asked.policy_digest,
+        "claims": claims_document(asked.claims),
     }
     match asked.action:
         case Transfer() as transfer:
             document |= {"kind": "transfer", "transfer": _transfer_document(transfer)}
+        case Automatic() as automatic:
+            document |= {"kind": "standing", "standing": _automatic_document(automatic)}
         case Admin() as admin:
             document |= {"kind": "admin", "admin": _admin_document(admin)}
     return canonical_bytes(document)
@@ -76,28 +92,68 @@ def read_pass(data: bytes, where: str) -> Pass:
     """Return the pass in canonical bytes; raises `BadInputError` at the field that is wrong."""
     fields = Fields(parse_canonical(data, where), where)
     fields.choice("format", (PASS_FORMAT,))
-    kind = fields.choice("kind", ("transfer", "admin"))
-    action = (
-        _read_transfer(fields.fields("transfer"))
-        if kind == "transfer"
-        else _read_admin(fields.fields("admin"))
-    )
+    action: Transfer | Automatic | Admin
+    match fields.choice("kind", ("transfer", "standing", "admin")):
+        case "transfer":
+            action = _read_transfer(fields.fields("transfer"))
+        case "standing":
+            action = _read_automatic(fields.fields("standing"))
+        case _:
+            action = _read_admin(fields.fields("admin"))
     asked = Pass(
         pass_id=check_ulid(fields.text("pass_id"), fields.where("pass_id")),
-        requester=_id(fields, "requester"),
-        terminal_id=_id(fields, "terminal_id"),
+        requester=read_id(fields, "requester"),
+        terminal_id=read_id(fields, "terminal_id"),
         purpose=fields.text("purpose"),
         not_before_at=fields.instant("not_before"),
         expires_at=fields.instant("expires"),
-        genesis_digest=_digest(fields, "genesis_digest"),
-        roster_digest=_digest(fields, "roster_digest"),
-        policy_digest=_digest(fields, "policy_digest", empty=True),
+        genesis_digest=read_digest(fields, "genesis_digest"),
+        roster_digest=read_digest(fields, "roster_digest"),
+        policy_digest=read_digest(fields, "policy_digest", empty=True),
         action=action,
+        claims=read_claims(fields.fields("claims")),
     )
     fields.done()
     if asked.expires_at <= asked.not_before_at:
         raise fields.fail("expires", "is not after not_before")
     return asked
+
+
+def child_bytes(child: Child) -> bytes:
+    """Return the canonical bytes of a child of a standing pass."""
+    return canonical_bytes(
+        {
+            "format": CHILD_FORMAT,
+            "standing_digest": child.standing_digest,
+            "number": child.number,
+            "chain": child.chain,
+            "anchor": str(child.anchor),
+            "payments": payments_document(child.payments),
+            "genesis_digest": child.genesis_digest,
+            "issued": format_instant(child.issued_at),
+            "claims": claims_document(child.claims),
+        }
+    )
+
+
+def read_child(data: bytes, where: str) -> Child:
+    """Return the child in canonical bytes; raises `BadInputError` at the field that is wrong."""
+    fields = Fields(parse_canonical(data, where), where)
+    fields.choice("format", (CHILD_FORMAT,))
+    chain = fields.text("chain")
+    network_of_caip2(chain, fields.where("chain"))
+    child = Child(
+        standing_digest=read_digest(fields, "standing_digest"),
+        number=fields.integer("number", at_least=1, at_most=_CHILDREN_MAX),
+        chain=chain,
+        anchor=parse_outpoint(fields.text("anchor"), fields.where("anchor")),
+        payments=read_payments(fields, chain),
+        genesis_digest=read_digest(fields, "genesis_digest"),
+        issued_at=fields.instant("issued"),
+        claims=read_claims(fields.fields("claims")),
+    )
+    fields.done()
+    return child
 
 
 def approval_bytes(approval: Approval) -> bytes:
@@ -125,14 +181,14 @@ def read_approval(data: bytes, where: str) -> Approval:
     fields = Fields(parse_canonical(data, where), where)
     fields.choice("format", (APPROVAL_FORMAT,))
     approval = Approval(
-        pass_digest=_digest(fields, "pass_digest"),
+        pass_digest=read_digest(fields, "pass_digest"),
         decision=Decision(fields.choice("decision", tuple(Decision))),
-        genesis_digest=_digest(fields, "genesis_digest"),
-        approver=_id(fields, "approver"),
+        genesis_digest=read_digest(fields, "genesis_digest"),
+        approver=read_id(fields, "approver"),
         sequence=fields.integer("sequence", at_least=1, at_most=SEQUENCE_MAX),
-        method=fields.choice("method", ("ed25519-key-file",)),
-        credential_id=_id(fields, "credential_id"),
-        terminal_id=_id(fields, "terminal_id"),
+        method=Method(fields.choice("method", tuple(Method))),
+        credential_id=read_id(fields, "credential_id"),
+        terminal_id=read_id(fields, "terminal_id"),
         words=fields.text("words", empty=True),
         reason=fields.text("reason", empty=True),
         signed_at=fields.instant("signed_at"),
@@ -142,40 +198,16 @@ def read_approval(data: bytes, where: str) -> Approval:
 
 
 def _transfer_document(transfer: Transfer) -> Json:
-    inputs: Json = (
-        {"rule": "listed", "outpoints": [str(each) for each in transfer.inputs.outpoints]}
-        if isinstance(transfer.inputs, ListedInputs)
-        else {"rule": "any_of_wallet", "inputs_max": transfer.inputs.inputs_max}
-    )
     return {
         "chain": transfer.chain,
         "wallet_id": transfer.wallet_id,
         "wallet_digest": transfer.wallet_digest,
-        "payments": [
-            {
-                "address": payment.address,
-                "script": payment.script.hex(),
-                "amount_sat": str(payment.amount_sat),
-            }
-            for payment in transfer.payments
-        ],
+        "payments": payments_document(transfer.payments),
         "anchor": str(transfer.anchor),
-        "inputs": inputs,
-        "change": {
-            "rule": transfer.change.rule.value,
-            "outputs_max": transfer.change.outputs_max,
-        },
-        "transaction": {
-            "versions": list(transfer.transaction.versions),
-            "locktime_min": transfer.transaction.locktime_min,
-            "locktime_max": transfer.transaction.locktime_max,
-            "sequence_min": transfer.transaction.sequence_min,
-            "sequence_max": transfer.transaction.sequence_max,
-        },
-        "fee": {
-            "fee_max_sat": str(transfer.fee.fee_max_sat),
-            "feerate_max_sat_per_kvb": transfer.fee.feerate_max_sat_per_kvb,
-        },
+        "inputs": inputs_document(transfer.inputs),
+        "change": change_document(transfer.change),
+        "transaction": transaction_document(transfer.transaction),
+        "fee": fee_document(transfer.fee),
         "replacement": {
             "fee_bump": transfer.replacement.fee_bump,
             "replaces": transfer.replacement.replaces,
@@ -186,19 +218,16 @@ def _transfer_document(transfer: Transfer) -> Json:
 def _read_transfer(fields: Fields) -> Transfer:
     chain = fields.text("chain")
     network_of_caip2(chain, fields.where("chain"))
-    payments = fields.each("payments", lambda each: _read_payment(each, chain))
-    if sum(payment.amount_sat for payment in payments) > SUPPLY_MAX_SAT:
-        raise fields.fail("payments", "together are more than all bitcoin that can exist")
     transfer = Transfer(
         chain=chain,
-        wallet_id=_id(fields, "wallet_id"),
-        wallet_digest=_digest(fields, "wallet_digest"),
-        payments=payments,
+        wallet_id=read_id(fields, "wallet_id"),
+        wallet_digest=read_digest(fields, "wallet_digest"),
+        payments=read_payments(fields, chain),
         anchor=parse_outpoint(fields.text("anchor"), fields.where("anchor")),
-        inputs=_read_inputs(fields.fields("inputs")),
-        change=_read_change(fields.fields("change")),
-        transaction=_read_transaction_rule(fields.fields("transaction")),
-        fee=_read_fee(fields.fields("fee")),
+        inputs=read_inputs(fields.fields("inputs")),
+        change=read_change(fields.fields("change")),
+        transaction=read_transaction_rule(fields.fields("transaction")),
+        fee=read_fee(fields.fields("fee")),
         replacement=_read_replacement(fields.fields("replacement")),
     )
     fields.done()
@@ -206,80 +235,6 @@ def _read_transfer(fields: Fields) -> Transfer:
     if isinstance(inputs, ListedInputs) and transfer.anchor not in inputs.outpoints:
         raise fields.fail("anchor", "is not one of the listed inputs")
     return transfer
-
-
-def _read_payment(fields: Fields, chain: str) -> Payment:
-    payment = Payment(
-        address=fields.text("address", empty=True),
-        script=fields.hex("script"),
-        amount_sat=fields.sat("amount_sat"),
-    )
-    fields.done()
-    network = network_of_caip2(chain, fields.where("address"))
-    if (address_of(payment.script, network) or "") != payment.address:
-        raise fields.fail("address", "is not the address of the script")
-    if payment.amount_sat == 0 and payment.address:
-        raise fields.fail("amount_sat", "pays nothing")
-    return payment
-
-
-def _read_inputs(fields: Fields) -> ListedInputs | AnyInputs:
-    rule = fields.choice("rule", ("listed", "any_of_wallet"))
-    inputs: ListedInputs | AnyInputs
-    if rule == "listed":
-        texts = fields.texts("outpoints")
-        outpoints = tuple(parse_outpoint(text, fields.where("outpoints")) for text in texts)
-        if len(set(outpoints)) != len(outpoints):
-            raise fields.fail("outpoints", "lists a coin twice")
-        inputs = ListedInputs(outpoints=outpoints)
-    else:
-        most = fields.integer("inputs_max", at_least=1, at_most=_INPUTS_MAX)
-        inputs = AnyInputs(inputs_max=most)
-    fields.done()
-    return inputs
-
-
-def _read_change(fields: Fields) -> ChangeAllowance:
-    change = ChangeAllowance(
-        rule=ChangeRule(fields.choice("rule", tuple(ChangeRule))),
-        outputs_max=fields.integer("outputs_max", at_least=0, at_most=100),
-    )
-    fields.done()
-    if (change.rule is ChangeRule.NONE) != (change.outputs_max == 0):
-        raise fields.fail("outputs_max", "does not go with the rule")
-    return change
-
-
-def _read_transaction_rule(fields: Fields) -> TransactionRule:
-    versions = fields.document("versions")
-    if not isinstance(versions, list) or not 1 <= len(versions) <= _VERSION_MAX:
-        raise fields.fail("versions", "is not a list of versions")
-    read = tuple(
-        Fields({"version": each}, fields.where("versions")).integer(
-            "version", at_least=1, at_most=_VERSION_MAX
-        )
-        for each in versions
-    )
-    rule = TransactionRule(
-        versions=read,
-        locktime_min=fields.integer("locktime_min", at_least=0, at_most=_UINT32_MAX),
-        locktime_max=fields.integer("locktime_max", at_least=0, at_most=_UINT32_MAX),
-        sequence_min=fields.integer("sequence_min", at_least=0, at_most=_UINT32_MAX),
-        sequence_max=fields.integer("sequence_max", at_least=0, at_most=_UINT32_MAX),
-    )
-    fields.done()
-    return rule
-
-
-def _read_fee(fields: Fields) -> FeeRule:
-    fee = FeeRule(
-        fee_max_sat=fields.sat("fee_max_sat"),
-        feerate_max_sat_per_kvb=fields.integer(
-            "feerate_max_sat_per_kvb", at_least=1, at_most=_FEERATE_MAX_SAT_PER_KVB
-        ),
-    )
-    fields.done()
-    return fee
 
 
 def _read_replacement(fields: Fields) -> Replacement:
@@ -290,6 +245,65 @@ def _read_replacement(fields: Fields) -> Replacement:
     if replacement.replaces:
         check_ulid(replacement.replaces, fields.where("replaces"))
     return replacement
+
+
+def _automatic_document(automatic: Automatic) -> Json:
+    limits = automatic.limits
+    return {
+        "chain": automatic.chain,
+        "wallet_id": automatic.wallet_id,
+        "wallet_digest": automatic.wallet_digest,
+        "issuer_key": automatic.issuer_key.hex(),
+        "destinations": automatic.destinations.value,
+        "limits": {
+            "child_max_sat": str(limits.child_max_sat),
+            "hour_max_sat": str(limits.hour_max_sat),
+            "day_max_sat": str(limits.day_max_sat),
+            "children_max": limits.children_max,
+            "child_valid_seconds": limits.child_valid_seconds,
+        },
+        "inputs_max": automatic.inputs_max,
+        "change": change_document(automatic.change),
+        "transaction": transaction_document(automatic.transaction),
+        "fee": fee_document(automatic.fee),
+        "fee_bump": automatic.fee_bump,
+    }
+
+
+def _read_automatic(fields: Fields) -> Automatic:
+    chain = fields.text("chain")
+    network_of_caip2(chain, fields.where("chain"))
+    automatic = Automatic(
+        chain=chain,
+        wallet_id=read_id(fields, "wallet_id"),
+        wallet_digest=read_digest(fields, "wallet_digest"),
+        issuer_key=fields.hex("issuer_key", size=32),
+        destinations=DestinationRule(fields.choice("destinations", tuple(DestinationRule))),
+        limits=_read_limits(fields.fields("limits")),
+        inputs_max=fields.integer("inputs_max", at_least=1, at_most=INPUTS_MAX),
+        change=read_change(fields.fields("change")),
+        transaction=read_transaction_rule(fields.fields("transaction")),
+        fee=read_fee(fields.fields("fee")),
+        fee_bump=fields.boolean("fee_bump"),
+    )
+    fields.done()
+    return automatic
+
+
+def _read_limits(fields: Fields) -> ChildLimits:
+    limits = ChildLimits(
+        child_max_sat=fields.sat("child_max_sat"),
+        hour_max_sat=fields.sat("hour_max_sat"),
+        day_max_sat=fields.sat("day_max_sat"),
+        children_max=fields.integer("children_max", at_least=1, at_most=_CHILDREN_MAX),
+        child_valid_seconds=fields.integer(
+            "child_valid_seconds", at_least=1, at_most=_CHILD_VALID_MAX_SECONDS
+        ),
+    )
+    fields.done()
+    if not 0 < limits.child_max_sat <= limits.hour_max_sat <= limits.day_max_sat:
+        raise fields.fail("child_max_sat", "is nothing, or the limits do not grow with the time")
+    return limits
 
 
 def _admin_document(admin: Admin) -> Json:
@@ -304,17 +318,9 @@ def _admin_document(admin: Admin) -> Json:
 def _read_admin(fields: Fields) -> Admin:
     admin = Admin(
         subject_type=SubjectType(fields.choice("subject_type", tuple(SubjectType))),
-        subject_id=_id(fields, "subject_id"),
-        previous_digest=_digest(fields, "previous_digest", empty=True),
-        new_digest=_digest(fields, "new_digest"),
+        subject_id=read_id(fields, "subject_id"),
+        previous_digest=read_digest(fields, "previous_digest", empty=True),
+        new_digest=read_digest(fields, "new_digest"),
     )
     fields.done()
     return admin
-
-
-def _id(fields: Fields, name: str) -> str:
-    return check_id(fields.text(name), fields.where(name))
-
-
-def _digest(fields: Fields, name: str, *, empty: bool = False) -> str:
-    return fields.hex(name, size=32, empty=empty).hex()

@@ -1,93 +1,179 @@
 """Evidence: the documents and signatures that someone who trusts nobody judges for themselves.
 
 A journal entry grants nothing by being there. Whoever needs to know whether a pass is good takes
-the raw documents out of the journal (or out of a file that an enemy may have written) and verifies
-them from a genesis digest pinned on their own machine.
+the raw documents out of the journal, in its order, and verifies them from a genesis digest pinned
+on their own machine (`register.py`).
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
 
 from sekisho.journal.records import Entry
 from sekisho.kernel.canonical import Json, canonical_bytes
+from sekisho.kernel.digest import tagged_digest
 from sekisho.kernel.errors import BadInputError
 from sekisho.kernel.fields import Fields
 from sekisho.kernel.finding import Finding, finding
-from sekisho.passes.documents import pass_digest
-from sekisho.passes.records import SignedApproval
-from sekisho.passes.roster import roster_digest
-from sekisho.wallets.documents import read_wallet, wallet_digest
-from sekisho.wallets.records import Wallet
+from sekisho.passes.documents import child_digest, pass_digest
+from sekisho.passes.records import SignedApproval, SignedChild
 
 ROSTER_FILED = "roster.filed"
 WALLET_FILED = "wallet.filed"
+DOCUMENT_FILED = "document.filed"
 PASS_ASKED = "pass.asked"
 PASS_STATED = "pass.stated"
 PASS_ISSUED = "pass.issued"
+CHILD_ISSUED = "child.issued"
+DOCUMENT_TAGS = {
+    "roster": "roster",
+    "wallet": "wallet",
+    "policy": "policy",
+    "key_register": "key-register",
+    "allow_list": "allow-list",
+    "vault": "vault",
+    "plan": "plan",
+    "wallet_proofs": "wallet-proofs",
+}
+"""What can be filed, and under which tag each is hashed."""
+_AUTHENTICATOR_DATA_MAX_BYTES = 4096
+_CLIENT_DATA_MAX_BYTES = 8192
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filed:
+    """A document was put into the journal. It is inert until a quorum signs its digest."""
+
+    seq: int
+    what: str
+    """One of `DOCUMENT_TAGS`."""
+    digest: str
+    document: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """A pass was put into the journal."""
+
+    seq: int
+    digest: str
+    document: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """Somebody's signed statement was put into the journal."""
+
+    seq: int
+    at: datetime
+    signed: SignedApproval
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Issued:
+    """A child of a standing pass was put into the journal."""
+
+    seq: int
+    digest: str
+    signed: SignedChild
+
+
+Event = Filed | Asked | Said | Issued
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """Documents by their digests, and every signed approval, all unverified."""
+    """What a journal holds of power, in its order, all of it unverified."""
 
-    rosters: Mapping[str, bytes] = field(default_factory=dict)
-    wallets: Mapping[str, Wallet] = field(default_factory=dict)
-    passes: Mapping[str, bytes] = field(default_factory=dict)
-    approvals: tuple[SignedApproval, ...] = ()
+    events: tuple[Event, ...] = ()
     unreadable: tuple[Finding, ...] = ()
     """Entries that should have held evidence and did not: each is as if it were not there."""
 
 
 def gather_evidence(entries: Iterable[Entry]) -> Evidence:
-    """Return what the journal's entries hold of rosters, wallets, passes and approvals."""
-    rosters: dict[str, bytes] = {}
-    wallets: dict[str, Wallet] = {}
-    passes: dict[str, bytes] = {}
-    approvals: list[SignedApproval] = []
+    """Return what the journal's entries hold of documents, passes, statements and children."""
+    events: list[Event] = []
     unreadable: list[Finding] = []
     for entry in entries:
-        where = f"journal entry {entry.seq}"
         try:
-            match entry.kind:
-                case "roster.filed":
-                    document = _document(entry, "roster", where)
-                    rosters[roster_digest(document)] = document
-                case "wallet.filed":
-                    body = Fields(entry.body, where)
-                    wallet = read_wallet(body.document("wallet"), f"{where}.wallet")
-                    wallets[wallet_digest(wallet)] = wallet
-                case "pass.asked":
-                    document = _document(entry, "pass", where)
-                    passes[pass_digest(document)] = document
-                case "pass.stated":
-                    approvals.append(_signed(entry, where))
-                case _:
-                    pass
+            event = read_event(entry)
         except BadInputError as error:
             unreadable.append(
                 finding("passes.entry_unreadable", error.where, seq=entry.seq, reason=error.reason)
             )
-    return Evidence(
-        rosters=rosters,
-        wallets=wallets,
-        passes=passes,
-        approvals=tuple(dict.fromkeys(approvals)),
-        unreadable=tuple(unreadable),
-    )
+            continue
+        if event is not None:
+            events.append(event)
+    return Evidence(events=tuple(events), unreadable=tuple(unreadable))
+
+
+def read_event(entry: Entry) -> Event | None:
+    """Return what an entry holds of power, or None; raises `BadInputError` if it is malformed."""
+    where = f"journal entry {entry.seq}"
+    match entry.kind:
+        case "roster.filed":
+            return _filed(entry, "roster", Fields(entry.body, where).document("roster"))
+        case "wallet.filed":
+            return _filed(entry, "wallet", Fields(entry.body, where).document("wallet"))
+        case "document.filed":
+            fields = Fields(entry.body, where)
+            what = fields.choice("what", tuple(DOCUMENT_TAGS))
+            return _filed(entry, what, fields.document("document"))
+        case "pass.asked":
+            document = canonical_bytes(Fields(entry.body, where).document("pass"))
+            return Asked(seq=entry.seq, digest=pass_digest(document), document=document)
+        case "pass.stated":
+            return Said(seq=entry.seq, at=entry.at, signed=_signed(entry, where))
+        case "child.issued":
+            fields = Fields(entry.body, where)
+            document = canonical_bytes(fields.document("child"))
+            signed = SignedChild(document=document, signature=fields.hex("signature", size=64))
+            return Issued(seq=entry.seq, digest=child_digest(document), signed=signed)
+        case _:
+            return None
 
 
 def statement_body(signed: SignedApproval, document: Json) -> dict[str, Json]:
     """Return the journal body that records a signed approval; `document` is what its bytes say."""
-    return {"approval": document, "signature": signed.signature.hex()}
+    return {
+        "approval": document,
+        "signature": signed.signature.hex(),
+        "authenticator_data": signed.authenticator_data.hex(),
+        "client_data": signed.client_data.hex(),
+    }
 
 
-def _document(entry: Entry, name: str, where: str) -> bytes:
-    return canonical_bytes(Fields(entry.body, where).document(name))
+def document_body(what: str, document: Json) -> tuple[str, dict[str, Json]]:
+    """Return kind and body of the entry that files a document."""
+    match what:
+        case "roster":
+            return ROSTER_FILED, {"roster": document}
+        case "wallet":
+            return WALLET_FILED, {"wallet": document}
+        case _:
+            return DOCUMENT_FILED, {"what": what, "document": document}
+
+
+def filed_digest(what: str, document: bytes) -> str:
+    """Return the digest by which a quorum knows the canonical bytes of a document."""
+    return tagged_digest(DOCUMENT_TAGS[what], document).hex()
+
+
+def _filed(entry: Entry, what: str, document: Json) -> Filed:
+    data = canonical_bytes(document)
+    return Filed(seq=entry.seq, what=what, digest=filed_digest(what, data), document=data)
 
 
 def _signed(entry: Entry, where: str) -> SignedApproval:
     fields = Fields(entry.body, where)
-    return SignedApproval(
+    signed = SignedApproval(
         document=canonical_bytes(fields.document("approval")),
-        signature=fields.hex("signature", size=64),
+        signature=fields.hex("signature"),
+        authenticator_data=fields.hex("authenticator_data", empty=True),
+        client_data=fields.hex("client_data", empty=True),
     )
+    if len(signed.authenticator_data) > _AUTHENTICATOR_DATA_MAX_BYTES:
+        raise fields.fail("authenticator_data", "is too long")
+    if len(signed.client_data) > _CLIENT_DATA_MAX_BYTES:
+        raise fields.fail("client_data", "is too long")
+    return signed

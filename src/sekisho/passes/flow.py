@@ -1,263 +1,357 @@
-"""Asking, approving, rejecting, voiding: gather, decide, record, act.
+"""Asking, approving, rejecting, voiding, issuing: gather, decide, record, act.
 
-Nothing recorded here grants anything. A statement is refused at the door if nobody of the roster
-signed it, so that the journal is not filled by strangers; whoever relies on it verifies it again.
+Nothing recorded here grants anything. A statement is refused at the door if it would not count, so
+that the journal is not filled by strangers; whoever relies on it verifies it again.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
-from sekisho.journal.records import Draft
+from sekisho.journal.records import Draft, Entry
 from sekisho.journal.store import JournalStore
-from sekisho.kernel.canonical import Json, parse_canonical
+from sekisho.kernel.canonical import Json, canonical_bytes, parse_canonical
 from sekisho.kernel.errors import BadInputError
-from sekisho.kernel.finding import Refused
+from sekisho.kernel.finding import Refused, finding
 from sekisho.kernel.ulid import make_ulid
-from sekisho.passes.ballots import Ballot, why_set_aside
+from sekisho.passes.adoption import live_of
+from sekisho.passes.ballots import why_set_aside
+from sekisho.passes.children import judge_child
 from sekisho.passes.documents import (
     approval_digest,
+    child_digest,
     pass_bytes,
     pass_digest,
+    read_approval,
     read_pass,
 )
 from sekisho.passes.evidence import (
+    CHILD_ISSUED,
     PASS_ASKED,
     PASS_ISSUED,
     PASS_STATED,
-    ROSTER_FILED,
-    WALLET_FILED,
-    Evidence,
-    gather_evidence,
+    Issued,
+    Said,
+    document_body,
+    filed_digest,
     statement_body,
 )
-from sekisho.passes.life import issued_digests
-from sekisho.passes.records import Approval, Decision, Pass, SignedApproval, Transfer
-from sekisho.passes.roster import read_roster, roster_digest
-from sekisho.passes.sign import sign_approval
-from sekisho.passes.verify import Standing, Trust, genesis_candidate, standing_of
-from sekisho.wallets.documents import wallet_digest, wallet_document
-from sekisho.wallets.records import Wallet
+from sekisho.passes.fold import follow
+from sekisho.passes.life import issued_digest
+from sekisho.passes.records import (
+    METHOD_OF,
+    Admin,
+    Approval,
+    Credential,
+    Decision,
+    Pass,
+    Person,
+    SignedApproval,
+    SignedChild,
+)
+from sekisho.passes.register import ChildHeard, Register, proposed_roster, weighed
+from sekisho.passes.verify import Standing, standing_of, time_findings
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_METHOD = "ed25519-key-file"
-
-TakeSequence = Callable[[int], int]
-"""Returns the signer's next number, at least the one given, and never the same twice."""
 
 
-def file_roster(journal: JournalStore, document: bytes, *, actor: str, now: datetime) -> str:
-    """Record a roster and return its digest. It is inert until its quorum adopts it."""
-    read_roster(document, "roster")
-    digest = roster_digest(document)
-    body: dict[str, Json] = {"roster": parse_canonical(document, "roster")}
-    _record_once(journal, ROSTER_FILED, digest, body, actor=actor, now=now)
+@dataclass(slots=True)
+class Desk:
+    """A journal and the register that follows it. Made by `open_desk`."""
+
+    journal: JournalStore
+    register: Register
+    issued: set[str] = field(default_factory=set)
+    """The passes that were handed on to a gate."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signer:
+    """What signs for a person: a key file, a security key, or a browser's passkey."""
+
+    public_key: bytes
+    sign: Callable[[Approval], SignedApproval]
+    take_sequence: Callable[[int], int]
+    """Returns the credential's next number, at least the one given, and never the same twice."""
+
+
+def open_desk(journal: JournalStore, *, genesis_digest: str) -> Desk:
+    """Return a desk that has followed the journal to its end."""
+    desk = Desk(journal=journal, register=Register(genesis_digest=genesis_digest))
+    catch_up(desk)
+    return desk
+
+
+def catch_up(desk: Desk) -> None:
+    """Take in what was written since, by this desk or by any other."""
+    for entry in desk.journal.entries(after_seq=desk.register.seq):
+        _take(desk, entry)
+
+
+def file_document(
+    journal: JournalStore, what: str, document: bytes, *, actor: str, now: datetime
+) -> str:
+    """Record a document and return its digest. It is inert until a quorum puts it in force.
+
+    Raises `Refused` if something else stands under the id that follows from the digest.
+    """
+    digest = filed_digest(what, document)
+    kind, body = document_body(what, parse_canonical(document, what))
+    entry_id = make_ulid(_EPOCH, bytes.fromhex(digest)[:10])
+    if all((entry.entry_id, entry.body) != (entry_id, body) for entry in journal.entries()):
+        journal.append(Draft(entry_id=entry_id, at=now, kind=kind, actor=actor, body=body))
     return digest
 
 
-def file_wallet(journal: JournalStore, wallet: Wallet, *, actor: str, now: datetime) -> str:
-    """Record a wallet and return its digest. It is inert until a quorum puts it in force."""
-    digest = wallet_digest(wallet)
-    body: dict[str, Json] = {"wallet": wallet_document(wallet)}
-    _record_once(journal, WALLET_FILED, digest, body, actor=actor, now=now)
-    return digest
-
-
-def ask(
-    journal: JournalStore,
-    asked: Pass,
-    *,
-    key: Ed25519PrivateKey,
-    public_key: bytes,
-    take_sequence: TakeSequence,
-    now: datetime,
-) -> Standing:
+def ask(desk: Desk, asked: Pass, *, signer: Signer, now: datetime) -> Standing:
     """Record a pass and its requester's signed statement that they ask for it.
 
     Raises `BadInputError`, and records nothing, for a pass that nobody could read back.
     """
+    digest = file_pass(desk, asked, now=now)
+    return state(desk, digest, Decision.ASK, signer=signer, terminal_id=asked.terminal_id, now=now)
+
+
+def file_pass(desk: Desk, asked: Pass, *, now: datetime) -> str:
+    """Record a pass for which its requester will sign, and return its digest."""
     document = pass_bytes(asked)
     if read_pass(document, "pass") != asked:
         raise BadInputError("pass", "would be read back as another one")
-    journal.append(
+    _append(
+        desk,
         Draft(
             entry_id=asked.pass_id,
             at=now,
             kind=PASS_ASKED,
             actor=asked.requester,
             body={"pass": parse_canonical(document, "pass")},
-        )
+        ),
     )
-    return state(
-        journal,
-        pass_digest(document),
-        Decision.ASK,
-        key=key,
-        public_key=public_key,
-        terminal_id=asked.terminal_id,
-        take_sequence=take_sequence,
-        now=now,
-    )
+    return pass_digest(document)
 
 
 def state(
-    journal: JournalStore,
+    desk: Desk,
     digest: str,
     decision: Decision,
     *,
-    key: Ed25519PrivateKey,
-    public_key: bytes,
+    signer: Signer,
     terminal_id: str,
-    take_sequence: TakeSequence,
     now: datetime,
     words: str = "",
     reason: str = "",
 ) -> Standing:
     """Sign a decision on a pass, record it, and return where the pass now stands.
 
-    Raises `Refused`, and signs and records nothing, if the statement would not count: the
-    requester approves, the terminal is unknown, the pass is over. Raises `BadInputError` for a key
-    that is nobody's. The pass is issued with the statement that completes its quorum.
+    Raises `Refused`, and records nothing, if the statement would not count: the requester
+    approves, the terminal is unknown, the pass is over. Raises `BadInputError` for a key that is
+    nobody's. The pass is issued with the statement that completes its quorum.
     """
-    # Gather.
-    evidence = gather_evidence(journal.entries())
-    trust = _trust_for(evidence, digest)
-    person_id, credential_id = _owner(trust, public_key)
-    # Decide.
-    approval = Approval(
+    catch_up(desk)
+    person, credential = owner_of_key(desk.register, digest, signer.public_key)
+    approval = draft_approval(
+        desk.register,
+        digest,
+        decision,
+        person=person,
+        credential=credential,
+        terminal_id=terminal_id,
+        now=now,
+        words=words,
+        reason=reason,
+        sequence=signer.take_sequence(next_number(desk.register, credential.credential_id)),
+    )
+    return record_statement(desk, signer.sign(approval), now=now)
+
+
+def draft_approval(
+    register: Register,
+    digest: str,
+    decision: Decision,
+    *,
+    person: Person,
+    credential: Credential,
+    terminal_id: str,
+    now: datetime,
+    sequence: int,
+    words: str = "",
+    reason: str = "",
+) -> Approval:
+    """Return the statement that a person is about to sign with one of their credentials."""
+    return Approval(
         pass_digest=digest,
         decision=decision,
-        genesis_digest=trust.genesis_digest,
-        approver=person_id,
-        sequence=take_sequence(_numbers_used(trust, person_id) + 1),
-        method=_METHOD,
-        credential_id=credential_id,
+        genesis_digest=register.genesis_digest,
+        approver=person.person_id,
+        sequence=sequence,
+        method=METHOD_OF[credential.kind],
+        credential_id=credential.credential_id,
         terminal_id=terminal_id,
         words=words,
         reason=reason,
         signed_at=now,
     )
-    _refuse_idle(trust, digest, approval)
+
+
+def record_statement(desk: Desk, signed: SignedApproval, *, now: datetime) -> Standing:
+    """Record a statement that was signed here or elsewhere, and return where its pass stands.
+
+    Raises `Refused`, and records nothing, if it would not count.
+    """
+    # Gather.
+    catch_up(desk)
+    approval = read_approval(signed.document, "approval")
+    # Decide.
+    _refuse_idle(desk.register, Said(seq=desk.register.seq + 1, at=now, signed=signed), approval)
     # Record.
-    journal.append(_statement(sign_approval(approval, key), approval))
+    _append(
+        desk,
+        Draft(
+            entry_id=make_ulid(approval.signed_at, approval_digest(signed.document)[:10]),
+            at=now,
+            kind=PASS_STATED,
+            actor=approval.approver,
+            body=statement_body(signed, parse_canonical(signed.document, "approval")),
+        ),
+    )
     # Act.
-    standing = standing_in(journal, digest)
-    _issue(journal, standing, now=now)
+    standing = standing_of(desk.register, approval.pass_digest)
+    _issue(desk, standing, now=now)
     return standing
 
 
-def _statement(signed: SignedApproval, approval: Approval) -> Draft:
-    """Return the entry that records a signed statement: the same for the same statement."""
-    return Draft(
-        entry_id=make_ulid(approval.signed_at, approval_digest(signed.document)[:10]),
-        at=approval.signed_at,
-        kind=PASS_STATED,
-        actor=approval.approver,
-        body=statement_body(signed, parse_canonical(signed.document, "approval")),
-    )
+def issue_due(desk: Desk, *, now: datetime) -> list[Standing]:
+    """Issue every pass whose quorum is complete and whose time lock has ended; return them."""
+    catch_up(desk)
+    before = set(desk.issued)
+    for digest in list(desk.register.committed):
+        if digest in desk.register.passes and digest not in before:
+            _issue(desk, standing_of(desk.register, digest), now=now)
+    return [standing_of(desk.register, digest) for digest in sorted(desk.issued - before)]
 
 
-def standing_in(journal: JournalStore, digest: str) -> Standing:
-    """Return where a pass stands under the genesis that it names itself; see `establish_trust`."""
-    evidence = gather_evidence(journal.entries())
-    return standing_of(_trust_for(evidence, digest), digest)
+def record_child(desk: Desk, signed: SignedChild, *, actor: str, now: datetime) -> ChildHeard:
+    """Record a child of a standing pass; raises `Refused`, and records nothing, for a bad one.
 
-
-def find_pass(journal: JournalStore, name: str) -> str:
-    """Return the digest of the pass that `name` means: its id, or the beginning of its digest.
-
-    Raises `BadInputError` if none or several are meant.
+    The limits are counted again from the journal, whatever the issuer's own counters say.
     """
-    evidence = gather_evidence(journal.entries())
-    found = set()
-    for digest, document in evidence.passes.items():
-        body = parse_canonical(document, "pass")
-        pass_id = body.get("pass_id") if isinstance(body, dict) else None
-        if name == pass_id or (len(name) >= 8 and digest.startswith(name.lower())):
-            found.add(digest)
+    catch_up(desk)
+    digest = child_digest(signed.document)
+    heard, _ = judge_child(
+        desk.register, Issued(seq=desk.register.seq + 1, digest=digest, signed=signed)
+    )
+    if heard is None:
+        raise Refused([finding("passes.child_not_signed", digest[:16])])
+    if heard.findings:
+        raise Refused(heard.findings)
+    _append(
+        desk,
+        Draft(
+            entry_id=make_ulid(_EPOCH, bytes.fromhex(digest)[:10]),
+            at=now,
+            kind=CHILD_ISSUED,
+            actor=actor,
+            body={
+                "child": parse_canonical(signed.document, "child"),
+                "signature": signed.signature.hex(),
+            },
+        ),
+    )
+    return heard
+
+
+def desk_of_pass(journal: JournalStore, name: str, *, genesis_digest: str) -> tuple[Desk, str]:
+    """Return the desk and the digest of the pass that `name` means.
+
+    That is its id, or the beginning of its digest. Where no genesis is pinned yet, the genesis is
+    the one that the pass names itself: so its own adoption can be followed. Raises `BadInputError`
+    if none or several are meant.
+    """
+    found: dict[str, str] = {}
+    for entry in journal.entries():
+        if entry.kind != PASS_ASKED:
+            continue
+        document = entry.body.get("pass")
+        if isinstance(document, dict):
+            digest = filed_pass_digest(document)
+            if name == document.get("pass_id") or (
+                len(name) >= 8 and digest.startswith(name.lower())
+            ):
+                found[digest] = str(document.get("genesis_digest"))
     if len(found) != 1:
         how_many = "no pass" if not found else "several passes"
         raise BadInputError(f"pass {name[:64]!r}", f"means {how_many} in the journal")
-    return found.pop()
+    ((digest, named),) = found.items()
+    return open_desk(journal, genesis_digest=genesis_digest or named), digest
 
 
-def _issue(journal: JournalStore, standing: Standing, *, now: datetime) -> None:
-    """Record that a transfer with a complete quorum was handed on to the gate."""
-    if standing.findings or not isinstance(standing.asked.action, Transfer):
+def owner_of_key(register: Register, digest: str, public_key: bytes) -> tuple[Person, Credential]:
+    """Return whose key it is, on the roster or on the one that the pass proposes."""
+    known = register.passes.get(digest)
+    proposed = None if known is None else proposed_roster(register, known.asked)
+    for roster in (register.roster, proposed):
+        for person in () if roster is None else roster.people:
+            for credential in person.credentials:
+                if credential.public_key == public_key:
+                    return person, credential
+    raise BadInputError("key", "belongs to nobody on the roster")
+
+
+def next_number(register: Register, credential_id: str) -> int:
+    """Return the least number under which the journal holds no statement of a credential."""
+    return register.last_numbers.get(credential_id, 0) + 1
+
+
+def filed_pass_digest(document: Json) -> str:
+    """Return the digest of a pass as a journal entry's body holds it."""
+    return pass_digest(canonical_bytes(document))
+
+
+def _append(desk: Desk, draft: Draft) -> None:
+    entry = desk.journal.append(draft)
+    if entry.seq == desk.register.seq + 1:
+        _take(desk, entry)
+    else:
+        catch_up(desk)
+
+
+def _take(desk: Desk, entry: Entry) -> None:
+    follow(desk.register, entry)
+    digest = issued_digest(entry)
+    if digest:
+        desk.issued.add(digest)
+
+
+def _issue(desk: Desk, standing: Standing, *, now: datetime) -> None:
+    """Record that a pass with a complete quorum, out of its time lock, was handed to the gate."""
+    if standing.findings or isinstance(standing.asked.action, Admin):
         return
-    if now >= standing.asked.expires_at or standing.digest in issued_digests(journal.entries()):
+    if time_findings(standing, now=now) or standing.digest in desk.issued:
         return
-    journal.append(
+    _append(
+        desk,
         Draft(
             entry_id=make_ulid(now, bytes.fromhex(standing.digest)[:10]),
             at=now,
             kind=PASS_ISSUED,
             actor="sekisho",
             body={"pass_digest": standing.digest},
-        )
-    )
-
-
-def _trust_for(evidence: Evidence, digest: str) -> Trust:
-    document = evidence.passes.get(digest)
-    if document is None:
-        raise BadInputError(f"pass {digest[:16]}", "is not in the journal")
-    body = parse_canonical(document, "pass")
-    genesis = body.get("genesis_digest") if isinstance(body, dict) else None
-    return genesis_candidate(evidence, str(genesis))
-
-
-def _owner(trust: Trust, public_key: bytes) -> tuple[str, str]:
-    """Return whose key it is, and under which credential."""
-    for person in trust.roster.people:
-        for credential in person.credentials:
-            if credential.public_key == public_key:
-                return person.person_id, credential.credential_id
-    raise BadInputError("key", "belongs to nobody on the roster")
-
-
-def _numbers_used(trust: Trust, person_id: str) -> int:
-    """Return the largest number under which the journal holds a genuine statement of a person.
-
-    A forged one would say the largest number there is, and nobody could sign after it.
-    """
-    return max(
-        (
-            ballot.approval.sequence
-            for ballots in trust.ballots.by_pass.values()
-            for ballot in ballots
-            if ballot.signer is not None and ballot.signer.person_id == person_id
         ),
-        default=0,
     )
 
 
-def _refuse_idle(trust: Trust, digest: str, approval: Approval) -> None:
-    """Raise `Refused` if the statement could never count."""
-    asked = trust.passes.get(digest)
-    if asked is None:
-        raise BadInputError(f"pass {digest[:16]}", "cannot be read")
-    signer = next(each for each in trust.roster.people if each.person_id == approval.approver)
-    ballot = Ballot(approval=approval, signer=signer, fault=None, number_reused=False)
-    reason = why_set_aside(ballot, asked, trust.roster)
+def _refuse_idle(register: Register, said: Said, approval: Approval) -> None:
+    """Raise `Refused` if the statement could never count, `BadInputError` if it concerns nothing."""
+    known = register.passes.get(approval.pass_digest)
+    if known is None:
+        raise BadInputError(f"pass {approval.pass_digest[:16]}", "is not in the journal")
+    ballot = weighed(register, said, approval)
+    live = dict(register.live)
+    proposed = proposed_roster(register, known.asked)
+    if proposed is not None:
+        for name, each in live_of(proposed).items():
+            live.setdefault(name, each)
+    passkeys = None if register.policy is None else register.policy.passkeys
+    reason = why_set_aside(ballot, known.asked, live, passkeys)
     if reason is not None:
         raise Refused([reason])
-
-
-def _record_once(
-    journal: JournalStore,
-    kind: str,
-    digest: str,
-    body: dict[str, Json],
-    *,
-    actor: str,
-    now: datetime,
-) -> None:
-    """Append a document that is known by its digest, unless it is there already.
-
-    Raises `Refused` if something else stands under the id that follows from the digest.
-    """
-    entry_id = make_ulid(_EPOCH, bytes.fromhex(digest)[:10])
-    if all((entry.entry_id, entry.body) != (entry_id, body) for entry in journal.entries()):
-        journal.append(Draft(entry_id=entry_id, at=now, kind=kind, actor=actor, body=body))

@@ -82,17 +82,15 @@ def clearances(entries: Iterable[Entry]) -> tuple[Clearance, ...]:
     return tuple(found)
 
 
-def issued_digests(entries: Iterable[Entry]) -> frozenset[str]:
-    """Return the digests of the passes that were handed on to a gate."""
-    issued: set[str] = set()
-    for entry in entries:
-        if entry.kind == PASS_ISSUED:
-            try:
-                fields = Fields(entry.body, f"journal entry {entry.seq}")
-                issued.add(fields.hex("pass_digest", size=32).hex())
-            except BadInputError:
-                continue  # issuing grants nothing, so an unreadable entry takes nothing away
-    return frozenset(issued)
+def issued_digest(entry: Entry) -> str:
+    """Return the digest of the pass that an entry says was handed on to a gate; empty if none."""
+    if entry.kind != PASS_ISSUED:
+        return ""
+    try:
+        fields = Fields(entry.body, f"journal entry {entry.seq}")
+        return fields.hex("pass_digest", size=32).hex()
+    except BadInputError:
+        return ""  # issuing grants nothing, so an unreadable entry takes nothing away
 
 
 def state_of_pass(
@@ -123,4 +121,5 @@ def state_of_pass(
         return PassState.DEAD
     if codes:
         return PassState.ASKED
-    return PassState.ISSUED if issued else PassState.APPROVED
+    held = standing.held_until is not None and now < standing.held_until
+    return PassState.ISSUED if issued and not held else PassState.APPROVED

@@ -4,7 +4,7 @@ A pass is never edited. Approving, using, voiding and expiring are later facts.
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 
 from sekisho.chains.bitcoin.transaction import OutPoint
@@ -223,10 +223,12 @@ class Child:
     standing_digest: str
     number: int
     """1, 2, 3, ... without a gap."""
+    chain: str
     anchor: OutPoint
     payments: tuple[Payment, ...]
     genesis_digest: str
     issued_at: datetime
+    claims: Claims = NO_CLAIMS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -235,48 +237,6 @@ class SignedChild:
 
     document: bytes
     signature: bytes
-
-
-class Decision(StrEnum):
-    """What a person says of a pass."""
-
-    ASK = "ask"
-    APPROVE = "approve"
-    REJECT = "reject"
-    VOID = "void"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Approval:
-    """One person's decision on the exact bytes of one pass, never on a description of it."""
-
-    pass_digest: str
-    decision: Decision
-    genesis_digest: str
-    approver: str
-    sequence: int
-    """The approver's own count of everything they ever signed: no number stands twice."""
-    method: str
-    credential_id: str
-    terminal_id: str
-    words: str
-    """The twelve words that the approver compared by voice, or empty."""
-    reason: str
-    signed_at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SignedApproval:
-    """The canonical bytes of an approval and the signature over their tagged digest.
-
-    A passkey or security key signs that digest as the challenge inside `client_data`, beside
-    `authenticator_data` (WebAuthn, section 7.2); for a key file both are empty.
-    """
-
-    document: bytes
-    signature: bytes
-    authenticator_data: bytes = b""
-    client_data: bytes = b""
 
 
 class CredentialKind(StrEnum):
@@ -305,6 +265,48 @@ METHOD_OF = {
 }
 OWN_MACHINE = frozenset({Method.KEY_FILE, Method.SECURITY_KEY})
 """Methods by which an approver signs on a machine that the server does not control."""
+
+
+class Decision(StrEnum):
+    """What a person says of a pass."""
+
+    ASK = "ask"
+    APPROVE = "approve"
+    REJECT = "reject"
+    VOID = "void"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Approval:
+    """One person's decision on the exact bytes of one pass, never on a description of it."""
+
+    pass_digest: str
+    decision: Decision
+    genesis_digest: str
+    approver: str
+    sequence: int
+    """The approver's own count of everything they ever signed: no number stands twice."""
+    method: Method
+    credential_id: str
+    terminal_id: str
+    words: str
+    """The twelve words that the approver compared by voice, or empty."""
+    reason: str
+    signed_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignedApproval:
+    """The canonical bytes of an approval and the signature over their tagged digest.
+
+    A passkey or security key signs that digest as the challenge inside `client_data`, beside
+    `authenticator_data` (WebAuthn, section 7.2); for a key file both are empty.
+    """
+
+    document: bytes
+    signature: bytes
+    authenticator_data: bytes = b""
+    client_data: bytes = b""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -380,3 +382,18 @@ class Roster:
     """The journal's verifier key (C2SP signed-note vkey), or empty."""
     witnesses: tuple[str, ...] = ()
     """Verifier keys of those who cosign the journal's checkpoints."""
+
+
+NO_ROSTER = Roster(
+    version=0,
+    previous_digest="",
+    exchange="",
+    created_at=datetime.max.replace(tzinfo=UTC),
+    expires_at=datetime.min.replace(tzinfo=UTC),
+    departments=(),
+    people=(),
+    terminals=(),
+    quorum_transfer=NOBODY,
+    quorum_admin=NOBODY,
+)
+"""Before there is one: nobody is on it, and it has expired."""

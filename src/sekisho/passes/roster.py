@@ -1,27 +1,38 @@
 """The roster: who may approve, in which department, with which key, and how many it takes.
 
 Read strictly, because everything else is believed on its strength: one person once in one
-department, one key for one person, no quorum that one department could meet.
+department, one key and one device for one person, no quorum that one department could meet.
 """
 
+import re
 from collections import Counter
+from collections.abc import Iterable
+from dataclasses import replace
 
 from sekisho.kernel.canonical import Json, canonical_bytes, parse_canonical
 from sekisho.kernel.digest import tagged_digest
 from sekisho.kernel.errors import BadInputError
 from sekisho.kernel.fields import Fields
+from sekisho.kernel.finding import Finding, finding
 from sekisho.kernel.instants import format_instant
-from sekisho.passes.records import Credential, Person, Quorum, Roster, Terminal
+from sekisho.passes.assertion import check_public_key
+from sekisho.passes.records import (
+    NOBODY,
+    Credential,
+    CredentialKind,
+    Person,
+    Quorum,
+    Roster,
+    Terminal,
+)
 from sekisho.wallets.documents import check_id
 
 FORMAT = "sekisho/roster/v1"
+_ORIGIN = re.compile(r"https://[a-z0-9.-]{1,253}(:[0-9]{1,5})?|http://localhost(:[0-9]{1,5})?")
+"""Where browsers allow passkeys: a secure context, and the machine itself for trials."""
+_HANDLE_MAX_BYTES = 1023
 _DEPARTMENTS_MIN = 2
 """No power rests with one person, or with several who share a department and a superior."""
-
-_FIELD = 2**255 - 19
-_ORDER_8 = 0x7A03AC9277FDC74EC6CC392CFA53202A0F67100D760B3CBA4FD84D3D706A17C7
-_SMALL_ORDER = frozenset({0, 1, _FIELD - 1, _ORDER_8, _FIELD - _ORDER_8})
-"""The y of the eight points of edwards25519 whose multiple by 8 is the neutral one."""
 
 
 def roster_digest(document: bytes) -> str:
@@ -48,7 +59,11 @@ def roster_bytes(roster: Roster) -> bytes:
             "quorum": {
                 "transfer": dict(roster.quorum_transfer.at_least),
                 "admin": dict(roster.quorum_admin.at_least),
+                "recovery": dict(roster.quorum_recovery.at_least),
             },
+            "console_origin": roster.console_origin,
+            "journal_key": roster.journal_key,
+            "witnesses": list(roster.witnesses),
         }
     )
 
@@ -74,11 +89,67 @@ def read_roster(data: bytes, where: str) -> Roster:
         terminals=fields.each("terminals", _read_terminal),
         quorum_transfer=_read_quorum(quorum, "transfer"),
         quorum_admin=_read_quorum(quorum, "admin"),
+        quorum_recovery=_read_quorum(quorum, "recovery", empty=True),
+        console_origin=fields.text("console_origin", empty=True),
+        journal_key=fields.text("journal_key", empty=True),
+        witnesses=fields.texts("witnesses", empty=True),
     )
     quorum.done()
     fields.done()
     _check_whole(roster, where)
     return roster
+
+
+def rotation_faults(old: Roster, new: Roster) -> list[Finding]:
+    """Return why `new` cannot follow `old`, whoever signed it.
+
+    A credential id keeps its key and its person for ever: an approval under it must mean one key.
+    """
+    faults: list[Finding] = []
+    if new.version != old.version + 1 or new.exchange != old.exchange:
+        faults.append(
+            finding(
+                "passes.roster_does_not_follow",
+                new.exchange,
+                version=new.version,
+                last=old.version,
+            )
+        )
+    before = {each.credential_id: (who, each) for who, each in _credentials(old)}
+    for who, each in _credentials(new):
+        was = before.get(each.credential_id)
+        if was is not None and (was[0], was[1].kind, was[1].public_key) != (
+            who,
+            each.kind,
+            each.public_key,
+        ):
+            faults.append(
+                finding("passes.credential_id_reused", each.credential_id, person_id=who)
+            )
+    return faults
+
+
+def recovery_faults(old: Roster, new: Roster) -> list[Finding]:
+    """Return why `new` is no recovery of `old`: it changes more than people's credentials.
+
+    The wider quorum that recovers lost keys must not thereby appoint people or lower a quorum.
+    """
+    without = tuple(replace(each, credentials=()) for each in old.people)
+    same = replace(
+        old,
+        version=new.version,
+        previous_digest=new.previous_digest,
+        created_at=new.created_at,
+        people=without,
+    )
+    faults = rotation_faults(old, new)
+    if same != replace(new, people=tuple(replace(each, credentials=()) for each in new.people)):
+        faults.append(finding("passes.recovery_changes_more", new.exchange, version=new.version))
+    return faults
+
+
+def _credentials(roster: Roster) -> Iterable[tuple[str, Credential]]:
+    return ((who.person_id, each) for who in roster.people for each in who.credentials)
 
 
 def _check_whole(roster: Roster, where: str) -> None:
@@ -87,28 +158,56 @@ def _check_whole(roster: Roster, where: str) -> None:
         raise BadInputError(f"{where}.previous_digest", "does not go with the version")
     if roster.expires_at <= roster.created_at:
         raise BadInputError(f"{where}.expires", "is not after created")
+    if roster.console_origin and not _ORIGIN.fullmatch(roster.console_origin):
+        raise BadInputError(f"{where}.console_origin", "is not an origin such as https://host")
     for department in roster.departments:
         check_id(department, f"{where}.departments")
-    credentials = [each for person in roster.people for each in person.credentials]
     _once(list(roster.departments), f"{where}.departments")
     _once([person.person_id for person in roster.people], f"{where}.people")
     _once([each.terminal_id for each in roster.terminals], f"{where}.terminals")
-    _once([each.credential_id for each in credentials], f"{where}.people.credentials")
-    _once([each.public_key.hex() for each in credentials], f"{where}.people.credentials")
+    _once(list(roster.witnesses), f"{where}.witnesses")
+    _check_credentials(roster, f"{where}.people.credentials")
     departments = frozenset(roster.departments)
     for person in roster.people:
         if person.department not in departments:
             raise BadInputError(f"{where}.people", f"{person.department!r} is no department")
+    _check_quorums(roster, f"{where}.quorum")
+
+
+def _check_credentials(roster: Roster, where: str) -> None:
+    """Raise unless every key, and every device, is one person's alone."""
+    credentials = [each for _, each in _credentials(roster)]
+    _once([each.credential_id for each in credentials], where)
+    _once([each.public_key.hex() for each in credentials], where)
+    _once([each.handle.hex() for each in credentials if each.handle], where)
+    owner: dict[str, str] = {}
+    for person_id, each in _credentials(roster):
+        if each.device and owner.setdefault(each.device, person_id) != person_id:
+            raise BadInputError(where, f"device {each.device!r} is of two people")
+    if len({len(each.commitment) for each in credentials}) > 1:
+        raise BadInputError(where, "some have a commitment and some have none")
+    browser = any(each.kind is CredentialKind.WEBAUTHN for each in credentials)
+    if browser and not roster.console_origin:
+        raise BadInputError(where, "lists a passkey, and there is no console_origin to use it at")
+
+
+def _check_quorums(roster: Roster, where: str) -> None:
+    """Raise for a quorum that cannot be met, or that one department meets."""
     members = Counter(person.department for person in roster.people)
-    for quorum in (roster.quorum_transfer, roster.quorum_admin):
+    recovery = roster.quorum_recovery
+    for quorum in (roster.quorum_transfer, roster.quorum_admin, recovery):
+        if quorum == NOBODY and quorum is recovery:
+            continue
         if len(quorum.at_least) < _DEPARTMENTS_MIN:
-            raise BadInputError(f"{where}.quorum", "could be met by one department")
+            raise BadInputError(where, "could be met by one department")
         for department, count in quorum.at_least:
             if members[department] < count:
                 raise BadInputError(
-                    f"{where}.quorum",
-                    f"{department} has {members[department]} people, not {count}",
+                    where, f"{department} has {members[department]} people, not {count}"
                 )
+    needed = [sum(dict(each.at_least).values()) for each in (recovery, roster.quorum_admin)]
+    if recovery != NOBODY and needed[0] <= needed[1]:
+        raise BadInputError(f"{where}.recovery", "is not wider than the admin quorum")
 
 
 def _once(names: list[str], where: str) -> None:
@@ -122,11 +221,16 @@ def _person_document(person: Person) -> Json:
         "person_id": person.person_id,
         "name": person.name,
         "department": person.department,
+        "officer": person.officer,
         "credentials": [
             {
                 "credential_id": each.credential_id,
-                "kind": each.kind,
+                "kind": each.kind.value,
                 "public_key": each.public_key.hex(),
+                "handle": each.handle.hex(),
+                "device": each.device,
+                "attested": each.attested,
+                "commitment": each.commitment.hex(),
             }
             for each in person.credentials
         ],
@@ -139,23 +243,32 @@ def _read_person(fields: Fields) -> Person:
         name=fields.text("name"),
         department=check_id(fields.text("department"), fields.where("department")),
         credentials=fields.each("credentials", _read_credential),
+        officer=fields.boolean("officer"),
     )
     fields.done()
     return person
 
 
 def _read_credential(fields: Fields) -> Credential:
+    kind = CredentialKind(fields.choice("kind", tuple(CredentialKind)))
     credential = Credential(
         credential_id=check_id(fields.text("credential_id"), fields.where("credential_id")),
-        kind=fields.choice("kind", ("ed25519",)),
-        public_key=fields.hex("public_key", size=32),
+        kind=kind,
+        public_key=fields.hex("public_key"),
+        handle=fields.hex("handle", empty=True),
+        device=fields.text("device", empty=True),
+        attested=fields.boolean("attested"),
+        commitment=fields.hex("commitment", size=32, empty=True),
     )
     fields.done()
-    # Under a key of small order a signature needs no private key, and a second spelling of a key
-    # (y not reduced) would be a second person's.
-    y = int.from_bytes(credential.public_key, "little") % 2**255
-    if y >= _FIELD or y in _SMALL_ORDER:
-        raise fields.fail("public_key", "is no key that only its holder can sign for")
+    check_public_key(kind, credential.public_key, fields.where("public_key"))
+    hardware = kind is not CredentialKind.ED25519
+    if hardware != bool(credential.handle) or len(credential.handle) > _HANDLE_MAX_BYTES:
+        raise fields.fail("handle", "does not go with the kind")
+    if hardware != bool(credential.device):
+        raise fields.fail("device", "does not go with the kind")
+    if credential.attested and not hardware:
+        raise fields.fail("attested", "does not go with the kind")
     return credential
 
 
@@ -168,9 +281,9 @@ def _read_terminal(fields: Fields) -> Terminal:
     return terminal
 
 
-def _read_quorum(fields: Fields, name: str) -> Quorum:
+def _read_quorum(fields: Fields, name: str, *, empty: bool = False) -> Quorum:
     document = fields.document(name)
-    if not isinstance(document, dict) or not document:
+    if not isinstance(document, dict) or not (document or empty):
         raise fields.fail(name, "names no department")
     inner = Fields(document, fields.where(name))
     at_least = tuple(

@@ -1,7 +1,6 @@
-"""Signing and checking approvals: Ed25519 (RFC 8032) over the tagged digest of their bytes."""
+"""Signing an approval with a key file: Ed25519 (RFC 8032) over the tagged digest of its bytes."""
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from sekisho.passes.documents import approval_bytes, approval_digest, read_approval
 from sekisho.passes.records import Approval, SignedApproval
@@ -16,14 +15,3 @@ def sign_approval(approval: Approval, key: Ed25519PrivateKey) -> SignedApproval:
     document = approval_bytes(approval)
     read_approval(document, "approval")
     return SignedApproval(document=document, signature=key.sign(approval_digest(document)))
-
-
-def signature_holds(signed: SignedApproval, public_key: bytes) -> bool:
-    """Return whether the 32-byte `public_key` signed exactly these bytes."""
-    try:
-        Ed25519PublicKey.from_public_bytes(public_key).verify(
-            signed.signature, approval_digest(signed.document)
-        )
-    except (InvalidSignature, ValueError):
-        return False
-    return True

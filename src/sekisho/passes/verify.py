@@ -1,46 +1,34 @@
 """Is this pass good? Judged from signatures alone, starting at a pinned genesis roster.
 
 What the caller must bring: the genesis digest from its own configuration (never from the journal)
-and the time. What comes back names every reason against, never a bare yes. That a document has the
-digest under which it is filed is checked here too: the evidence may be an enemy's.
+and the time. What comes back names every reason against, never a bare yes.
 
-1. The genesis roster is the document whose digest is pinned; its own quorum adopted it, and it has
-   not expired.
-2. Every statement is verified once (`ballots.py`).
-3. The pass binds this genesis and this roster, and the requester asked for it.
-4. Nobody of the roster rejected or voided it.
-5. Enough people of each department approved: each counts once, the requester never.
-6. A transfer is from a wallet that admin passes put in force the same way, and the requester's
-   department may ask for it.
+1. The genesis roster adopted itself, and the roster in force has not expired (`register.py`).
+2. The pass binds this genesis, a roster of its chain, and the policy in force; the requester asked.
+3. Nobody of the roster rejected or voided it.
+4. Enough people of each department approved, with credentials that are live: each counts once,
+   the requester never.
+5. A transfer is from a wallet in force, and the requester's department may ask for it.
+6. The policy in force allows it, given everything that was allowed before it (`judge.py`).
 """
 
-from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from sekisho.kernel.errors import BadInputError
 from sekisho.kernel.finding import Finding, finding
 from sekisho.kernel.instants import format_instant
-from sekisho.passes.ballots import Ballot, Ballots, verify_ballots, why_set_aside
-from sekisho.passes.documents import pass_digest, read_pass
-from sekisho.passes.evidence import Evidence
-from sekisho.passes.records import Admin, Decision, Pass, Roster, SubjectType, Transfer
-from sekisho.passes.roster import read_roster, roster_digest
+from sekisho.passes.adoption import tally_of, why_not_adopted
+from sekisho.passes.ballots import Ballot, Tally, quorum_findings, statement_findings
+from sekisho.passes.judge import case_of
+from sekisho.passes.policy.case import Outcome
+from sekisho.passes.policy.evaluate import denials, evaluate, hold_seconds
+from sekisho.passes.policy.history import Committed
+from sekisho.passes.records import Admin, Automatic, Pass, Transfer
+from sekisho.passes.register import Commitment, InForce, Register
 from sekisho.wallets.documents import wallet_digest
 from sekisho.wallets.records import ChangeRule, Wallet
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Trust:
-    """What a genesis digest leads to. To rely on one, get it from `establish_trust`."""
-
-    genesis_digest: str
-    roster: Roster
-    ballots: Ballots = field(repr=False)
-    passes: Mapping[str, Pass] = field(repr=False)
-    """Every pass that can be read, by digest; none of them is thereby allowed."""
-    wallets: Mapping[str, Wallet] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,239 +45,191 @@ class Standing:
     """Reasons why the pass allows nothing. Empty means that people have allowed it."""
     set_aside: tuple[Finding, ...]
     """Statements that do not count, each with its reason. They never block a good pass."""
+    outcomes: tuple[Outcome, ...] = ()
+    """Every rule of the policy in force with what it says; empty where none was asked."""
+    adopted: InForce | None = None
+    """When an admin pass took effect; None for the others, and while it has not."""
+    held_until: datetime | None = None
+    """The end of the time lock, once the quorum is complete."""
 
 
-def establish_trust(
-    evidence: Evidence, *, genesis_digest: str, now: datetime
-) -> tuple[Trust | None, tuple[Finding, ...]]:
-    """Return what the pinned genesis leads to, or None and every reason why it leads nowhere."""
-    if genesis_digest not in evidence.rosters:
-        return None, (finding("passes.genesis_missing", genesis_digest),)
-    try:
-        trust = genesis_candidate(evidence, genesis_digest)
-    except BadInputError as error:
-        return None, (finding("passes.roster_unreadable", error.where, reason=error.reason),)
-    roster = trust.roster
-    findings: list[Finding] = []
-    if roster.version != 1:
-        findings.append(finding("passes.genesis_not_first", genesis_digest))
-    if now >= roster.expires_at:
-        at = format_instant(roster.expires_at)
-        findings.append(finding("passes.roster_expired", roster.exchange, expired_at=at))
-    adopted, reasons = _adopted(trust, SubjectType.ROSTER, "roster", previous_digest="")
-    if genesis_digest not in adopted:
-        findings.append(finding("passes.genesis_not_adopted", genesis_digest))
-        findings.extend(reasons)
-    return (None, tuple(findings)) if findings else (trust, ())
+def wallet_in_force(register: Register, wallet_id: str) -> tuple[Wallet | None, list[Finding]]:
+    """Return the wallet that a quorum put in force under `wallet_id`, or None and why not."""
+    wallet = register.wallets.get(wallet_id)
+    if wallet is not None:
+        return wallet, []
+    reasons = [finding("passes.wallet_not_in_force", wallet_id)]
+    for digest, known in register.passes.items():
+        action = known.asked.action
+        if isinstance(action, Admin) and action.subject_id == wallet_id:
+            reasons.extend(why_not_adopted(register, digest))
+    return None, reasons
 
 
-def genesis_candidate(evidence: Evidence, genesis_digest: str) -> Trust:
-    """Return what a roster would lead to if it were pinned and adopted: to show, never to rely on.
-
-    Before the genesis is adopted, this is how its own adoption is followed. Raises `BadInputError`
-    if the evidence holds no such roster or it cannot be read.
-    """
-    document = evidence.rosters.get(genesis_digest)
-    if document is None or roster_digest(document) != genesis_digest:
-        raise BadInputError(f"roster {genesis_digest[:16]}", "is not in the journal")
-    roster = read_roster(document, "genesis roster")
-    return Trust(
-        genesis_digest=genesis_digest,
-        roster=roster,
-        ballots=verify_ballots(evidence.approvals, roster, genesis_digest),
-        passes=_readable(evidence),
-        wallets=evidence.wallets,
-    )
-
-
-def wallet_in_force(trust: Trust, wallet_id: str) -> tuple[Wallet | None, tuple[Finding, ...]]:
-    """Return the wallet that admin passes put in force under `wallet_id`, or None and why not.
-
-    Each registration replaces the one whose digest it names; two that replace the same one are a
-    fork, and then no wallet is in force.
-    """
-    current = ""
-    seen: set[str] = set()
-    while True:
-        adopted, reasons = _adopted(trust, SubjectType.WALLET, wallet_id, previous_digest=current)
-        if len(adopted) > 1 or adopted & seen:
-            return None, (finding("passes.wallet_forked", wallet_id),)
-        if not adopted:
-            break
-        current = adopted.pop()
-        seen.add(current)
-    wallet = trust.wallets.get(current)
-    if wallet is None or wallet.wallet_id != wallet_id or wallet_digest(wallet) != current:
-        return None, (finding("passes.wallet_not_in_force", wallet_id), *reasons)
-    return wallet, ()
-
-
-def wallets_in_force(trust: Trust) -> tuple[Wallet, ...]:
+def wallets_in_force(register: Register) -> tuple[Wallet, ...]:
     """Return every wallet that is in force, by id."""
-    ids = {wallet.wallet_id for wallet in trust.wallets.values()}
-    found = (wallet_in_force(trust, wallet_id)[0] for wallet_id in sorted(ids))
-    return tuple(wallet for wallet in found if wallet is not None)
+    return tuple(register.wallets[wallet_id] for wallet_id in sorted(register.wallets))
 
 
-def standing_of(trust: Trust, digest: str) -> Standing:
-    """Return where the pass with this digest stands; raises `BadInputError` if there is none."""
-    asked = trust.passes.get(digest)
-    if asked is None:
+def standing_of(register: Register, digest: str) -> Standing:
+    """Return where a pass stands; raises `BadInputError` for one that the register does not know.
+
+    Whether it holds at a given moment is another question: `time_findings`.
+    """
+    known = register.passes.get(digest)
+    if known is None:
         raise BadInputError(f"pass {digest[:16]}", "is not in the journal, or cannot be read")
-    ballots: list[Ballot] = []
-    set_aside: list[Finding] = []
-    for ballot in trust.ballots.by_pass.get(digest, ()):
-        reason = why_set_aside(ballot, asked, trust.roster)
-        if reason is None:
-            ballots.append(ballot)
-        else:
-            set_aside.append(reason)
-    counted = _counted(ballots)
+    heard = tally_of(register, digest)
+    if isinstance(known.asked.action, Admin):
+        adopted = register.adopted.get(digest)
+        return Standing(
+            digest=digest,
+            asked=known.asked,
+            ballots=heard.counting,
+            counted=heard.counted,
+            findings=() if adopted is not None else tuple(why_not_adopted(register, digest)),
+            set_aside=heard.set_aside,
+            adopted=adopted,
+        )
+    standing, _ = judged(register, digest, known.asked, heard)
+    return standing
+
+
+def judged(
+    register: Register, digest: str, asked: Pass, heard: Tally
+) -> tuple[Standing, Committed | None]:
+    """Return where a transfer or standing pass stands, and how it would count against limits."""
     findings = [
-        *_binding_findings(asked, trust),
-        *_statement_findings(ballots, asked),
-        *_quorum_findings(counted, asked, trust.roster),
+        *_binding_findings(register, asked),
+        *statement_findings(heard, asked),
+        *quorum_findings(heard, register.roster.quorum_transfer),
     ]
-    if isinstance(asked.action, Transfer):
-        findings.extend(_wallet_findings(trust, asked, asked.action))
-    return Standing(
+    wallet = register.wallets.get(_wallet_id(asked))
+    findings.extend(_wallet_findings(register, asked, wallet))
+    outcomes: tuple[Outcome, ...] = ()
+    this = None
+    held_until = None
+    if register.policy is None:
+        findings.append(finding("passes.policy_missing", asked.pass_id))
+    elif isinstance(asked.action, Transfer) and wallet is not None:
+        commitment = register.committed.get(digest)
+        case = case_of(register, digest, asked, asked.action, wallet, heard, commitment)
+        outcomes = evaluate(register.policy, case)
+        findings.extend(denials(outcomes))
+        this = case.this
+        held = timedelta(seconds=hold_seconds(outcomes))
+        held_until = case.judged_at + held if held else None
+    standing = Standing(
         digest=digest,
         asked=asked,
-        ballots=tuple(ballots),
-        counted=counted,
+        ballots=heard.counting,
+        counted=heard.counted,
         findings=tuple(findings),
-        set_aside=tuple(set_aside),
+        set_aside=heard.set_aside,
+        outcomes=outcomes,
+        held_until=None if findings else held_until,
     )
+    return standing, this
 
 
-def time_findings(asked: Pass, *, now: datetime) -> list[Finding]:
-    """Return why the pass does not hold at `now`: not yet, or no longer. Expiry is exclusive."""
+def commit_if_complete(register: Register, digest: str) -> None:
+    """Count a transfer against limits once its quorum is complete, at its place in the journal."""
+    known = register.passes.get(digest)
+    if known is None or isinstance(known.asked.action, Admin) or digest in register.committed:
+        return
+    standing, this = judged(register, digest, known.asked, tally_of(register, digest))
+    if standing.findings or this is None:
+        return
+    commit(register, this)
+
+
+def commit(register: Register, this: Committed) -> None:
+    """Enter a movement into the history."""
+    register.committed[this.digest] = Commitment(at=this.at, position=register.history.size)
+    register.history.commit(this)
+    for address, _ in this.destinations:
+        register.known_addresses.add(address)
+
+
+def time_findings(standing: Standing, *, now: datetime) -> list[Finding]:
+    """Return why a pass does not hold at `now`: not yet, still locked, or no longer.
+
+    Expiry is exclusive: at that instant the pass allows nothing any more.
+    """
+    asked = standing.asked
     findings: list[Finding] = []
     if now < asked.not_before_at:
         at = format_instant(asked.not_before_at)
         findings.append(finding("passes.not_yet_valid", asked.pass_id, not_before_at=at))
+    if standing.held_until is not None and now < standing.held_until:
+        at = format_instant(standing.held_until)
+        findings.append(finding("passes.time_locked", asked.pass_id, held_until_at=at))
     if now >= asked.expires_at:
         at = format_instant(asked.expires_at)
         findings.append(finding("passes.expired", asked.pass_id, expired_at=at))
     return findings
 
 
-def _readable(evidence: Evidence) -> dict[str, Pass]:
-    passes: dict[str, Pass] = {}
-    for digest, document in evidence.passes.items():
-        try:
-            if pass_digest(document) == digest:
-                passes[digest] = read_pass(document, f"pass {digest[:16]}")
-        except BadInputError:
-            continue  # as if it had never been asked; whoever names it is told
-    return passes
+def _wallet_id(asked: Pass) -> str:
+    return "" if isinstance(asked.action, Admin) else asked.action.wallet_id
 
 
-def _adopted(
-    trust: Trust, subject_type: SubjectType, subject_id: str, *, previous_digest: str
-) -> tuple[set[str], list[Finding]]:
-    """Return what quorums put in force right after `previous_digest`, and what speaks against."""
-    adopted: set[str] = set()
-    reasons: list[Finding] = []
-    for digest, asked in trust.passes.items():
-        action = asked.action
-        if (
-            isinstance(action, Admin)
-            and action.subject_type is subject_type
-            and action.subject_id == subject_id
-            and action.previous_digest == previous_digest
-        ):
-            findings = standing_of(trust, digest).findings
-            reasons.extend(findings)
-            if not findings:
-                adopted.add(action.new_digest)
-    return adopted, reasons
-
-
-def _counted(ballots: list[Ballot]) -> dict[str, tuple[str, ...]]:
-    """Return who counts, by department, each person once."""
-    counted: dict[str, dict[str, None]] = defaultdict(dict)
-    for ballot in ballots:
-        if ballot.approval.decision is Decision.APPROVE and ballot.signer is not None:
-            counted[ballot.signer.department][ballot.signer.person_id] = None
-    return {department: tuple(people) for department, people in counted.items()}
-
-
-def _binding_findings(asked: Pass, trust: Trust) -> list[Finding]:
+def _binding_findings(register: Register, asked: Pass) -> list[Finding]:
     findings: list[Finding] = []
-    if asked.genesis_digest != trust.genesis_digest:
+    if asked.genesis_digest != register.genesis_digest:
         findings.append(
             finding(
                 "passes.other_installation", asked.pass_id, genesis_digest=asked.genesis_digest
             )
         )
-    if asked.roster_digest != trust.genesis_digest:
+    if asked.roster_digest not in register.rosters:
         findings.append(finding("passes.other_roster", asked.pass_id))
-    if asked.policy_digest:
-        findings.append(finding("passes.policy_unknown", asked.pass_id))
-    if asked.terminal_id not in {each.terminal_id for each in trust.roster.terminals}:
+    if asked.policy_digest != register.policy_digest:
+        findings.append(finding("passes.policy_changed", asked.pass_id))
+    if asked.terminal_id not in {each.terminal_id for each in register.roster.terminals}:
         findings.append(
             finding("passes.terminal_unknown", asked.requester, terminal_id=asked.terminal_id)
         )
     return findings
 
 
-def _statement_findings(ballots: list[Ballot], asked: Pass) -> list[Finding]:
-    findings: list[Finding] = []
-    said = [(ballot.approval.decision, ballot.approval) for ballot in ballots]
-    if (Decision.ASK, asked.requester) not in [(each, by.approver) for each, by in said]:
-        findings.append(finding("passes.not_asked", asked.pass_id, requester=asked.requester))
-    for decision, approval in said:
-        if decision is Decision.REJECT:
-            findings.append(finding("passes.rejected", approval.approver, reason=approval.reason))
-        if decision is Decision.VOID:
-            findings.append(finding("passes.voided", approval.approver, reason=approval.reason))
-    return findings
-
-
-def _quorum_findings(
-    counted: Mapping[str, tuple[str, ...]], asked: Pass, roster: Roster
-) -> list[Finding]:
-    transfer = isinstance(asked.action, Transfer)
-    quorum = roster.quorum_transfer if transfer else roster.quorum_admin
-    findings: list[Finding] = []
-    for department, needed in quorum.at_least:
-        approved = len(counted.get(department, ()))
-        if approved < needed:
-            findings.append(
-                finding("passes.quorum_missing", department, approved=approved, needed=needed)
-            )
-    return findings
-
-
-def _wallet_findings(trust: Trust, asked: Pass, transfer: Transfer) -> list[Finding]:
-    wallet, reasons = wallet_in_force(trust, transfer.wallet_id)
+def _wallet_findings(register: Register, asked: Pass, wallet: Wallet | None) -> list[Finding]:
+    action = asked.action
+    if isinstance(action, Admin):
+        raise TypeError("an admin pass has no wallet")
     if wallet is None:
-        return list(reasons)
+        return wallet_in_force(register, action.wallet_id)[1]
     findings: list[Finding] = []
-    if transfer.wallet_digest != wallet_digest(wallet):
-        findings.append(finding("passes.wallet_changed", transfer.wallet_id))
-    if wallet.chain != transfer.chain:
-        findings.append(finding("passes.other_chain", asked.pass_id, chain=transfer.chain))
-    people = {person.person_id: person for person in trust.roster.people}
+    if action.wallet_digest != wallet_digest(wallet):
+        findings.append(finding("passes.wallet_changed", action.wallet_id))
+    if wallet.chain != action.chain:
+        findings.append(finding("passes.other_chain", asked.pass_id, chain=action.chain))
+    people = {person.person_id: person for person in register.roster.people}
     requester = people.get(asked.requester)
     if requester is None or requester.department not in wallet.departments:
         findings.append(
             finding("passes.requester_may_not_ask", asked.requester, wallet_id=wallet.wallet_id)
         )
-    if transfer.change.rule not in {wallet.change_rule, ChangeRule.NONE}:
+    if action.change.rule not in {wallet.change_rule, ChangeRule.NONE}:
         findings.append(finding("passes.change_rule_differs", asked.pass_id))
-    replaces = transfer.replacement.replaces
-    if replaces and not _reuses_anchor(trust, transfer):
+    if isinstance(action, Automatic):
+        keys = {
+            each.public_key for person in register.roster.people for each in person.credentials
+        }
+        if action.issuer_key in keys:
+            findings.append(finding("passes.issuer_is_a_person", asked.pass_id))
+        return findings
+    replaces = action.replacement.replaces
+    if replaces and not _reuses_anchor(register, action):
         # Both could be mined if they did not spend one coin: a replacement that pays twice.
         findings.append(finding("passes.anchor_not_reused", asked.pass_id, replaces=replaces))
     return findings
 
 
-def _reuses_anchor(trust: Trust, transfer: Transfer) -> bool:
+def _reuses_anchor(register: Register, transfer: Transfer) -> bool:
     """Return whether a pass of the id that a transfer replaces has the same anchor."""
     return any(
-        isinstance(each.action, Transfer) and each.action.anchor == transfer.anchor
-        for each in trust.passes.values()
-        if each.pass_id == transfer.replacement.replaces
+        isinstance(each.asked.action, Transfer) and each.asked.action.anchor == transfer.anchor
+        for each in register.passes.values()
+        if each.asked.pass_id == transfer.replacement.replaces
     )

@@ -7,6 +7,7 @@ since only the last two agree. So the measure is no fixed prefix and suffix but 
 in bits, of all the leading and trailing characters that agree, however a screen shortens them.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -19,6 +20,9 @@ _CHECKED_BITS = 192
 
 ALARM_BITS = 28.0
 """About 2.7e8 tries: nobody meets such a pair by chance, and an attacker makes one in minutes."""
+
+_END_CHARACTERS = 3
+"""Two addresses that share fewer at both ends share less than ALARM_BITS."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,3 +122,45 @@ def _base58_prefix_bits(prefix: str) -> float:
         low, high = number * scale, (number + 1) * scale
         matching += max(0, min(high, last) - max(low, first))
     return log2(1 << _CHECKED_BITS) - log2(matching) if matching else float(_CHECKED_BITS)
+
+
+class KnownAddresses:
+    """Addresses that were used or approved, kept so that a look-alike is found among any number.
+
+    Only alarming resemblances are found: they need three informative characters in common at one
+    end at least, and by those the addresses are kept.
+    """
+
+    def __init__(self, addresses: Iterable[str] = ()) -> None:
+        self._known: set[str] = set()
+        self._by_end: dict[tuple[str, str, bool], list[str]] = defaultdict(list)
+        for address in addresses:
+            self.add(address)
+
+    def __contains__(self, address: str) -> bool:
+        return address in self._known
+
+    def add(self, address: str) -> None:
+        """Count `address` among the known ones from now on."""
+        if address not in self._known:
+            self._known.add(address)
+            for end in _ends(address):
+                self._by_end[end].append(address)
+
+    def lookalike(self, address: str) -> Resemblance | None:
+        """Return the known address that `address` is made to look like; None if it is known."""
+        if address in self._known:
+            return None
+        near = {each for end in _ends(address) for each in self._by_end.get(end, ())}
+        found = closest(address, sorted(near))
+        return found if found is not None and found.alarming else None
+
+
+def _ends(address: str) -> list[tuple[str, str, bool]]:
+    kind = _kind(address)
+    if not kind:
+        return []
+    return [
+        (kind, address[len(kind) : len(kind) + _END_CHARACTERS], True),
+        (kind, address[-_END_CHARACTERS:], False),
+    ]

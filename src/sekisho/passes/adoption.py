@@ -1,0 +1,354 @@
+"""What an admin pass needs before it takes effect, and the effect.
+
+    roster         the admin quorum of the roster in force, and that of the next one
+    recovery       the wider recovery quorum, and the next one's admin quorum; only keys change
+    suspension     one officer's word; two where it would make a quorum impossible, or too often
+    reinstatement  the admin quorum
+    a document     the admin quorum, and the document filed and readable under its digest
+
+An admin pass names what it replaces, so of two that race for one place the second finds it taken.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+
+from sekisho.kernel.canonical import parse_canonical
+from sekisho.kernel.errors import BadInputError
+from sekisho.kernel.finding import Finding, finding
+from sekisho.kernel.instants import format_instant
+from sekisho.passes.ballots import (
+    Live,
+    Tally,
+    quorum_findings,
+    statement_findings,
+    tally,
+)
+from sekisho.passes.policy.documents import read_policy
+from sekisho.passes.records import (
+    NOBODY,
+    Admin,
+    Decision,
+    Pass,
+    Roster,
+    SubjectType,
+)
+from sekisho.passes.register import (
+    ALLOW_LIST_ID,
+    KEY_REGISTER_ID,
+    POLICY_ID,
+    ROSTER_ID,
+    InForce,
+    Register,
+    proposed_roster,
+    take_roster,
+)
+from sekisho.passes.roster import read_roster, recovery_faults, rotation_faults
+from sekisho.wallets.allow_list import read_allow_list
+from sekisho.wallets.documents import read_wallet
+from sekisho.wallets.key_register import read_key_register
+from sekisho.wallets.plan import read_plan
+from sekisho.wallets.proof import check_proofs, read_proofs
+from sekisho.wallets.records import UNPROVEN
+from sekisho.wallets.vault import read_vault
+
+SUSPENSIONS_MAX = 2
+"""How many people one officer may suspend alone within `SUSPENSIONS_WINDOW`."""
+SUSPENSIONS_WINDOW = timedelta(hours=24)
+_ROSTERS = frozenset({SubjectType.ROSTER, SubjectType.RECOVERY})
+_PEOPLE = frozenset({SubjectType.SUSPENSION, SubjectType.REINSTATEMENT})
+_ONLY_ID = {
+    SubjectType.ROSTER: ROSTER_ID,
+    SubjectType.RECOVERY: ROSTER_ID,
+    SubjectType.POLICY: POLICY_ID,
+    SubjectType.ALLOW_LIST: ALLOW_LIST_ID,
+    SubjectType.KEY_REGISTER: KEY_REGISTER_ID,
+}
+"""Of these there is one in an installation, so they have one id."""
+
+
+def tally_of(register: Register, digest: str) -> Tally:
+    """Return the statements on a pass that count under the roster and policy in force."""
+    passkeys = None if register.policy is None else register.policy.passkeys
+    asked = register.passes[digest].asked
+    return tally(register.ballots.get(digest, ()), asked, register.live, passkeys)
+
+
+def why_not_adopted(register: Register, digest: str) -> list[Finding]:
+    """Return every reason why an admin pass does not take effect here; empty if it does."""
+    asked = register.passes[digest].asked
+    admin = asked.action
+    if not isinstance(admin, Admin):
+        return [finding("passes.not_admin", asked.pass_id)]
+    heard = tally_of(register, digest)
+    findings = [*_binding_findings(register, asked, admin), *statement_findings(heard, asked)]
+    moments = [at for each in heard.counting for at in (each.heard_at, each.approval.signed_at)]
+    if moments and max(moments) >= register.roster.expires_at:
+        at = format_instant(register.roster.expires_at)
+        findings.append(finding("passes.roster_expired", register.roster.exchange, expired_at=at))
+    if admin.subject_type in _ROSTERS:
+        findings.extend(_roster_findings(register, digest, admin, heard))
+    elif admin.subject_type is SubjectType.SUSPENSION:
+        findings.extend(_suspension_findings(register, asked, admin, heard))
+    elif admin.subject_type is SubjectType.REINSTATEMENT:
+        if admin.subject_id not in register.suspended:
+            findings.append(finding("passes.not_suspended", admin.subject_id))
+        findings.extend(quorum_findings(heard, register.roster.quorum_admin))
+    else:
+        findings.extend(quorum_findings(heard, register.roster.quorum_admin))
+        findings.extend(_document_findings(register, admin))
+    return findings
+
+
+def adopt_if_complete(register: Register, digest: str, *, seq: int) -> None:
+    """Let an admin pass take effect if nothing is missing any more."""
+    known = register.passes.get(digest)
+    if known is None or not isinstance(known.asked.action, Admin) or digest in register.adopted:
+        return
+    if why_not_adopted(register, digest):
+        return
+    last_at = tally_of(register, digest).last_at
+    if last_at is None:
+        raise RuntimeError("a quorum without a single statement")
+    now = InForce(digest=known.asked.action.new_digest, since_seq=seq, since_at=last_at)
+    register.adopted[digest] = now
+    _take_effect(register, known.asked, known.asked.action, now)
+
+
+def _take_effect(register: Register, asked: Pass, admin: Admin, now: InForce) -> None:
+    if admin.subject_type in _ROSTERS:
+        document = register.documents["roster", admin.new_digest]
+        register.rosters[admin.new_digest] = now.since_seq
+        take_roster(register, read_roster(document, "roster"), now.since_seq)
+    elif admin.subject_type is SubjectType.SUSPENSION:
+        register.suspended[admin.subject_id] = now.since_seq
+        register.suspensions.append((asked.requester, now.since_at))
+        take_roster(register, register.roster, now.since_seq)
+    elif admin.subject_type is SubjectType.REINSTATEMENT:
+        del register.suspended[admin.subject_id]
+        take_roster(register, register.roster, now.since_seq)
+    else:
+        register.in_force[admin.subject_type, admin.subject_id] = now
+        _put_in_force(register, admin, now)
+
+
+def _put_in_force(register: Register, admin: Admin, now: InForce) -> None:
+    document = register.documents[admin.subject_type.value, admin.new_digest]
+    match admin.subject_type:
+        case SubjectType.WALLET:
+            wallet = read_wallet(parse_canonical(document, "wallet"), "wallet")
+            register.wallets[wallet.wallet_id] = wallet
+        case SubjectType.POLICY:
+            register.policy = read_policy(document, "policy")
+        case SubjectType.ALLOW_LIST:
+            listed = read_allow_list(document, "allow-list").entries
+            register.listed = {
+                each.script.hex(): register.listed.get(each.script.hex(), now.since_at)
+                for each in listed
+            }
+            for each in listed:
+                register.known_addresses.add(each.address)
+        case _:
+            pass  # key register, vault and plan are read where they are used
+
+
+def _binding_findings(register: Register, asked: Pass, admin: Admin) -> list[Finding]:
+    """Return whether the pass was asked for here, and under what is in force now."""
+    findings: list[Finding] = []
+    if asked.genesis_digest != register.genesis_digest:
+        findings.append(
+            finding(
+                "passes.other_installation", asked.pass_id, genesis_digest=asked.genesis_digest
+            )
+        )
+    if not register.genesis_adopted:
+        # Nothing can be put in force before the genesis, which stands in for the roster in force.
+        if (admin.subject_type, admin.new_digest) != (
+            SubjectType.ROSTER,
+            register.genesis_digest,
+        ):
+            findings.append(finding("passes.genesis_not_adopted", register.genesis_digest))
+        if asked.roster_digest != register.genesis_digest:
+            findings.append(finding("passes.other_roster", asked.pass_id))
+    elif asked.roster_digest != register.roster_digest:
+        findings.append(finding("passes.other_roster", asked.pass_id))
+    if asked.policy_digest != register.policy_digest:
+        findings.append(finding("passes.policy_changed", asked.pass_id))
+    if asked.terminal_id not in {each.terminal_id for each in register.roster.terminals}:
+        findings.append(
+            finding("passes.terminal_unknown", asked.requester, terminal_id=asked.terminal_id)
+        )
+    only = _ONLY_ID.get(admin.subject_type, admin.subject_id)
+    if admin.subject_id != only:
+        findings.append(finding("passes.subject_differs", admin.subject_id, expected=only))
+    if admin.previous_digest != _current(register, admin):
+        findings.append(finding("passes.superseded", asked.pass_id, subject_id=admin.subject_id))
+    return findings
+
+
+def _current(register: Register, admin: Admin) -> str:
+    """Return the digest that the subject of an admin pass has now; empty where there is none."""
+    if admin.subject_type in _ROSTERS:
+        return register.roster_digest
+    if admin.subject_type in _PEOPLE:
+        return ""
+    now = register.in_force.get((admin.subject_type, admin.subject_id))
+    return "" if now is None else now.digest
+
+
+def _roster_findings(register: Register, digest: str, admin: Admin, heard: Tally) -> list[Finding]:
+    """Return why the next roster cannot take the place of the one in force."""
+    asked = register.passes[digest].asked
+    new = proposed_roster(register, asked)
+    if new is None:
+        return [finding("passes.document_missing", admin.new_digest, what="roster")]
+    findings: list[Finding] = []
+    recovery = admin.subject_type is SubjectType.RECOVERY
+    if not register.genesis_adopted:
+        if new.version != 1 or recovery:
+            findings.append(finding("passes.genesis_not_first", admin.new_digest))
+        return [*findings, *quorum_findings(heard, new.quorum_admin)]
+    old = register.roster
+    if new.previous_digest != register.roster_digest:
+        findings.append(finding("passes.superseded", asked.pass_id, subject_id=ROSTER_ID))
+    findings.extend((recovery_faults if recovery else rotation_faults)(old, new))
+    if recovery and old.quorum_recovery == NOBODY:
+        findings.append(finding("passes.no_recovery_quorum", old.exchange))
+    findings.extend(quorum_findings(heard, old.quorum_recovery if recovery else old.quorum_admin))
+    passkeys = None if register.policy is None else register.policy.passkeys
+    incoming = tally(register.ballots.get(digest, ()), asked, live_of(new), passkeys)
+    findings.extend(quorum_findings(incoming, new.quorum_admin))
+    return findings
+
+
+def live_of(roster: Roster) -> Mapping[str, Live]:
+    """Return the credentials of a roster that is about to come in force."""
+    return {
+        credential.credential_id: Live(person=person, credential=credential, since_seq=0)
+        for person in roster.people
+        for credential in person.credentials
+    }
+
+
+def _suspension_findings(
+    register: Register, asked: Pass, admin: Admin, heard: Tally
+) -> list[Finding]:
+    """Return why one officer's word is not enough, or concerns nobody."""
+    roster = register.roster
+    people = {person.person_id: person for person in roster.people}
+    findings: list[Finding] = []
+    if admin.subject_id not in people or admin.subject_id in register.suspended:
+        findings.append(finding("passes.cannot_be_suspended", admin.subject_id))
+    if admin.new_digest != register.roster_digest:
+        findings.append(finding("passes.other_roster", asked.pass_id))
+    officer = people.get(asked.requester)
+    if officer is None or not officer.officer:
+        findings.append(finding("passes.not_an_officer", asked.requester))
+    approvers = {
+        ballot.approval.approver
+        for ballot in heard.counting
+        if ballot.approval.decision is Decision.APPROVE
+    }
+    second = any(who in people and people[who].officer for who in approvers)
+    if second or heard.last_at is None:
+        return findings
+    if _impossible_without(register, admin.subject_id):
+        findings.append(finding("passes.second_officer_needed", admin.subject_id, why="quorum"))
+    if _suspended_by(register, asked.requester, heard.last_at) >= SUSPENSIONS_MAX:
+        findings.append(finding("passes.second_officer_needed", admin.subject_id, why="often"))
+    return findings
+
+
+def _impossible_without(register: Register, person_id: str) -> bool:
+    """Return whether a quorum could not be met any more if this person could not approve."""
+    roster = register.roster
+    left = Counter(
+        person.department
+        for person in roster.people
+        if person.person_id != person_id and person.person_id not in register.suspended
+    )
+    return any(
+        left[department] < count
+        for quorum in (roster.quorum_transfer, roster.quorum_admin)
+        for department, count in quorum.at_least
+    )
+
+
+def _suspended_by(register: Register, officer: str, at: datetime) -> int:
+    return sum(
+        who == officer and when > at - SUSPENSIONS_WINDOW for who, when in register.suspensions
+    )
+
+
+def _document_findings(register: Register, admin: Admin) -> list[Finding]:
+    """Return why the document that would be put in force is none, or not the one named."""
+    what = admin.subject_type.value
+    document = register.documents.get((what, admin.new_digest))
+    if document is None:
+        return [finding("passes.document_missing", admin.new_digest, what=what)]
+    try:
+        named = _NAMED[admin.subject_type](document)
+    except BadInputError as error:
+        return [finding("passes.document_unreadable", error.where, what=what, reason=error.reason)]
+    if named != admin.subject_id:
+        return [finding("passes.subject_differs", admin.subject_id, expected=named)]
+    if admin.subject_type is SubjectType.WALLET:
+        return _proof_findings(register, document)
+    return []
+
+
+def _proof_findings(register: Register, document: bytes) -> list[Finding]:
+    """Return why a wallet's key holders have not proven what its registration says they have."""
+    wallet = read_wallet(parse_canonical(document, "wallet"), "wallet")
+    if wallet.proof == UNPROVEN:
+        return []
+    proofs = register.documents.get(("wallet_proofs", wallet.proof))
+    if proofs is None:
+        return [finding("passes.document_missing", wallet.proof, what="wallet_proofs")]
+    try:
+        return list(
+            check_proofs(
+                wallet,
+                read_proofs(proofs, "proofs"),
+                genesis_digest=register.genesis_digest,
+            )
+        )
+    except BadInputError as error:
+        return [
+            finding(
+                "passes.document_unreadable",
+                error.where,
+                what="wallet_proofs",
+                reason=error.reason,
+            )
+        ]
+
+
+def _wallet_id(document: bytes) -> str:
+    return read_wallet(parse_canonical(document, "wallet"), "wallet").wallet_id
+
+
+def _policy_id(document: bytes) -> str:
+    read_policy(document, "policy")
+    return POLICY_ID
+
+
+def _allow_list_id(document: bytes) -> str:
+    read_allow_list(document, "allow-list")
+    return ALLOW_LIST_ID
+
+
+def _key_register_id(document: bytes) -> str:
+    read_key_register(document, "key register")
+    return KEY_REGISTER_ID
+
+
+_NAMED: Mapping[SubjectType, Callable[[bytes], str]] = {
+    SubjectType.WALLET: _wallet_id,
+    SubjectType.POLICY: _policy_id,
+    SubjectType.ALLOW_LIST: _allow_list_id,
+    SubjectType.KEY_REGISTER: _key_register_id,
+    SubjectType.VAULT: lambda document: read_vault(document, "vault").vault_id,
+    SubjectType.PLAN: lambda document: read_plan(document, "plan").plan_id,
+}
+"""Each reads a document, or raises `BadInputError`, and says which subject it is."""

@@ -1,0 +1,335 @@
+"""The register: everything that signed documents put in force, folded in the journal's order.
+
+It starts from a genesis digest that the caller pinned, believes nobody, and asks nobody. The same
+entries always lead to the same register, so gate, auditor and console see the same thing.
+
+1. The genesis roster is the document whose digest is pinned; its own admin quorum adopts it.
+2. Each statement is verified once, when it is heard, against the credentials live at that place.
+3. An admin pass takes effect at the entry that completes its quorum (`adoption.py`). What is said
+   of it later changes nothing: one person cannot undo what a quorum did.
+4. A credential that leaves the roster, or whose person is suspended, stops counting at once, for
+   every pass that is not used yet.
+5. A transfer counts against limits from the moment its quorum is complete (`verify.py`).
+"""
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sekisho.chains.bitcoin.transaction import OutPoint
+from sekisho.kernel.errors import BadInputError
+from sekisho.kernel.finding import Finding, finding
+from sekisho.passes.assertion import verify_statement
+from sekisho.passes.ballots import Ballot, Live
+from sekisho.passes.documents import read_approval, read_child, read_pass
+from sekisho.passes.evidence import Asked, Filed, Issued, Said
+from sekisho.passes.policy.history import History
+from sekisho.passes.policy.records import Policy
+from sekisho.passes.records import (
+    METHOD_OF,
+    NO_ROSTER,
+    Approval,
+    Child,
+    Credential,
+    Pass,
+    Person,
+    Roster,
+    SubjectType,
+)
+from sekisho.passes.roster import read_roster
+from sekisho.wallets.records import Wallet
+from sekisho.wallets.registry import ScriptBook, open_book
+from sekisho.wallets.resemble import KnownAddresses
+
+POLICY_ID = "policy"
+ROSTER_ID = "roster"
+ALLOW_LIST_ID = "allow-list"
+KEY_REGISTER_ID = "key-register"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """A pass that was asked for. It is not thereby allowed."""
+
+    asked: Pass
+    seq: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InForce:
+    """A document that a quorum put in force."""
+
+    digest: str
+    since_seq: int
+    since_at: datetime
+    """When the statement that completed the quorum was signed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChildHeard:
+    """A child of a standing pass that its issuer signed, and why it allows nothing (if so)."""
+
+    digest: str
+    child: Child
+    seq: int
+    findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Commitment:
+    """When a transfer's quorum was complete, and what stood in the history before it."""
+
+    at: datetime
+    position: int
+    roster_digest: str
+    policy_digest: str
+
+
+@dataclass(slots=True)
+class Register:
+    """What a genesis digest leads to. Mutable while it follows a journal; see `fold`."""
+
+    genesis_digest: str
+    seq: int = 0
+    """The place of the last entry followed."""
+    roster: Roster = NO_ROSTER
+    """In force; before the genesis is adopted, the genesis as filed; `NO_ROSTER` before that."""
+    rosters: dict[str, int] = field(default_factory=dict)
+    """Every roster that was ever in force: the place in the journal since when, by digest."""
+    documents: dict[tuple[str, str], bytes] = field(default_factory=dict, repr=False)
+    """Everything filed, by what it is and its digest."""
+    passes: dict[str, Known] = field(default_factory=dict, repr=False)
+    ballots: dict[str, list[Ballot]] = field(default_factory=lambda: defaultdict(list), repr=False)
+    live: dict[str, Live] = field(default_factory=dict, repr=False)
+    """The credentials whose statements count, by id."""
+    suspended: dict[str, int] = field(default_factory=dict)
+    suspensions: list[tuple[str, datetime]] = field(default_factory=list)
+    """Which officer suspended somebody, and when."""
+    in_force: dict[tuple[SubjectType, str], InForce] = field(default_factory=dict)
+    adopted: dict[str, InForce] = field(default_factory=dict, repr=False)
+    """Admin passes that took effect, by digest."""
+    children: dict[str, dict[int, ChildHeard]] = field(
+        default_factory=lambda: defaultdict(dict), repr=False
+    )
+    child_places: dict[str, tuple[str, int]] = field(default_factory=dict, repr=False)
+    """Standing pass and number of every child, by its digest."""
+    batches: dict[tuple[str, OutPoint], list[int]] = field(
+        default_factory=lambda: defaultdict(list), repr=False
+    )
+    """The numbers of the children that share a standing pass and an anchor."""
+    committed: dict[str, Commitment] = field(default_factory=dict, repr=False)
+    history: History = field(default_factory=History, repr=False)
+    known_addresses: KnownAddresses = field(default_factory=KnownAddresses, repr=False)
+    listed: dict[str, datetime] = field(default_factory=dict, repr=False)
+    """The scripts of the allow-list in force (hex), and since when without a break."""
+    unreadable: list[Finding] = field(default_factory=list, repr=False)
+    wallets: dict[str, Wallet] = field(default_factory=dict, repr=False)
+    """In force, by id."""
+    policy: Policy | None = None
+    """In force."""
+    numbers: dict[tuple[str, int], bytes] = field(default_factory=dict, repr=False)
+    """The statement that was heard first under each credential's number."""
+    last_numbers: dict[str, int] = field(default_factory=dict, repr=False)
+    counters: dict[str, int] = field(default_factory=dict, repr=False)
+    """The highest signature count that each authenticator has shown."""
+    book_of: tuple[frozenset[str], ScriptBook] | None = field(default=None, repr=False)
+
+    @property
+    def genesis_adopted(self) -> bool:
+        """Return whether the genesis roster's own quorum adopted it."""
+        return bool(self.rosters)
+
+    @property
+    def roster_digest(self) -> str:
+        """Return the digest of the roster in force; empty before there is one."""
+        return next(reversed(self.rosters), "")
+
+    @property
+    def policy_digest(self) -> str:
+        """Return the digest of the policy in force; empty where there is none."""
+        current = self.in_force.get((SubjectType.POLICY, POLICY_ID))
+        return "" if current is None else current.digest
+
+    def book(self) -> ScriptBook:
+        """Return the scripts of the wallets in force, derived once for each set of wallets."""
+        key = frozenset(
+            each.digest for (what, _), each in self.in_force.items() if what is SubjectType.WALLET
+        )
+        if self.book_of is None or self.book_of[0] != key:
+            self.book_of = (key, open_book(self.wallets.values()))
+        return self.book_of[1]
+
+
+def take_roster(register: Register, roster: Roster, seq: int) -> None:
+    """Make `roster` the one whose people speak, from place `seq` in the journal on.
+
+    A credential stays live without a break only if it, its person and their department stay.
+    """
+    before, register.live = register.live, {}
+    register.roster = roster
+    people = {person.person_id for person in roster.people}
+    register.suspended = {who: at for who, at in register.suspended.items() if who in people}
+    for person in roster.people:
+        if person.person_id in register.suspended:
+            continue
+        for credential in person.credentials:
+            was = before.get(credential.credential_id)
+            same = was is not None and (
+                was.person.person_id,
+                was.person.department,
+                was.credential.public_key,
+            ) == (person.person_id, person.department, credential.public_key)
+            register.live[credential.credential_id] = Live(
+                person=person,
+                credential=credential,
+                since_seq=was.since_seq if was is not None and same else seq,
+            )
+
+
+def hear_filed(register: Register, event: Filed) -> None:
+    """Keep a document. The pinned genesis roster's people may speak from here on."""
+    register.documents.setdefault((event.what, event.digest), event.document)
+    genesis = event.what == "roster" and event.digest == register.genesis_digest
+    if genesis and register.roster is NO_ROSTER:
+        try:
+            roster = read_roster(event.document, "genesis roster")
+        except BadInputError as error:
+            register.unreadable.append(
+                finding("passes.roster_unreadable", error.where, reason=error.reason)
+            )
+            return
+        take_roster(register, roster, event.seq)
+
+
+def hear_asked(register: Register, event: Asked) -> None:
+    """Keep a pass that can be read."""
+    try:
+        asked = read_pass(event.document, f"pass {event.digest[:16]}")
+    except BadInputError as error:
+        register.unreadable.append(
+            finding("passes.pass_unreadable", error.where, reason=error.reason)
+        )
+        return
+    register.passes.setdefault(event.digest, Known(asked=asked, seq=event.seq))
+
+
+def hear_said(register: Register, event: Said) -> Ballot | None:
+    """Verify a statement and keep it; None if it cannot be read or was heard before."""
+    try:
+        approval = read_approval(event.signed.document, "approval")
+    except BadInputError as error:
+        register.unreadable.append(
+            finding("passes.approval_unreadable", error.where, reason=error.reason)
+        )
+        return None
+    ballot = weighed(register, event, approval)
+    number = (approval.credential_id, approval.sequence)
+    if ballot.genuine:
+        if register.numbers.get(number) == event.signed.document:
+            return None  # the same statement again, perhaps signed again
+        register.numbers.setdefault(number, event.signed.document)
+        last = register.last_numbers.get(approval.credential_id, 0)
+        register.last_numbers[approval.credential_id] = max(last, approval.sequence)
+        if ballot.assertion is not None:
+            name = approval.credential_id
+            seen = register.counters.get(name, 0)
+            register.counters[name] = max(seen, ballot.assertion.sign_count)
+    register.ballots[approval.pass_digest].append(ballot)
+    return ballot
+
+
+def read_issued(register: Register, event: Issued) -> Child | None:
+    """Return the child that an entry holds, or None if it cannot be read."""
+    try:
+        return read_child(event.signed.document, f"child {event.digest[:16]}")
+    except BadInputError as error:
+        register.unreadable.append(
+            finding("passes.child_unreadable", error.where, reason=error.reason)
+        )
+        return None
+
+
+def proposed_roster(register: Register, asked: Pass) -> Roster | None:
+    """Return the readable roster that an admin pass would put in force, or None."""
+    action = asked.action
+    if getattr(action, "subject_type", None) not in {SubjectType.ROSTER, SubjectType.RECOVERY}:
+        return None
+    document = register.documents.get(("roster", getattr(action, "new_digest", "")))
+    if document is None:
+        return None
+    try:
+        return read_roster(document, "proposed roster")
+    except BadInputError:
+        return None
+
+
+def weighed(register: Register, event: Said, approval: Approval) -> Ballot:
+    """Return the statement with every fault that it has at this place of the journal."""
+    who, name = approval.approver, approval.credential_id
+    owner = _owner(register, approval)
+    if owner is None:
+        fault = finding("passes.approver_unknown", who, credential_id=name)
+        return _ballot(event, approval, faults=(fault,))
+    person, credential = owner
+    if approval.genesis_digest != register.genesis_digest:
+        fault = finding("passes.other_installation", who, genesis_digest=approval.genesis_digest)
+        return _ballot(event, approval, faults=(fault,))
+    assertion = verify_statement(
+        event.signed, credential, console_origin=register.roster.console_origin
+    )
+    if assertion is None or approval.method is not METHOD_OF[credential.kind]:
+        fault = finding("passes.signature_invalid", who, decision=approval.decision.value)
+        return _ballot(event, approval, faults=(fault,))
+    faults: list[Finding] = []
+    held = register.numbers.get((name, approval.sequence), event.signed.document)
+    if held != event.signed.document:
+        faults.append(finding("passes.sequence_reused", who, sequence=approval.sequence))
+    if approval.terminal_id not in {each.terminal_id for each in register.roster.terminals}:
+        faults.append(finding("passes.terminal_unknown", who, terminal_id=approval.terminal_id))
+    seen = register.counters.get(name, 0)
+    if (seen or assertion.sign_count) and assertion.sign_count <= seen:
+        faults.append(
+            finding(
+                "passes.counter_went_back", who, credential_id=name, count=assertion.sign_count
+            )
+        )
+    return Ballot(
+        seq=event.seq,
+        heard_at=event.at,
+        approval=approval,
+        signer=person,
+        credential=credential,
+        assertion=assertion,
+        faults=tuple(faults),
+    )
+
+
+def _ballot(event: Said, approval: Approval, *, faults: tuple[Finding, ...]) -> Ballot:
+    return Ballot(
+        seq=event.seq,
+        heard_at=event.at,
+        approval=approval,
+        signer=None,
+        credential=None,
+        assertion=None,
+        faults=faults,
+    )
+
+
+def _owner(register: Register, approval: Approval) -> tuple[Person, Credential] | None:
+    """Return person and credential that a statement names, of the roster or of the proposed one.
+
+    The people of a proposed roster speak on the pass that proposes it, and on nothing else.
+    """
+    rosters = [register.roster]
+    known = register.passes.get(approval.pass_digest)
+    proposed = None if known is None else proposed_roster(register, known.asked)
+    if proposed is not None:
+        rosters.append(proposed)
+    for roster in rosters:
+        for person in roster.people:
+            if person.person_id == approval.approver:
+                for credential in person.credentials:
+                    if credential.credential_id == approval.credential_id:
+                        return person, credential
+    return None
