@@ -24,7 +24,7 @@ def clear(
 ) -> Cleared:
     """Return the only thing that a signer accepts, or raise `Refused`.
 
-    `pass_digest` may be that of a child of a standing pass: then the PSBT must pay its whole batch.
+    `pass_digest` may be that of a standing pass's child: the PSBT must pay its whole batch then.
     `used` is the gate's own memory of what it cleared before.
     """
     if pass_digest not in register.passes and pass_digest not in register.child_places:

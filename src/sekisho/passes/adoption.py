@@ -48,7 +48,7 @@ from sekisho.wallets.allow_list import read_allow_list
 from sekisho.wallets.documents import read_wallet
 from sekisho.wallets.key_register import read_key_register
 from sekisho.wallets.plan import read_plan
-from sekisho.wallets.proof import check_proofs, read_proofs
+from sekisho.wallets.proof import check_proofs, core_digest
 from sekisho.wallets.records import UNPROVEN
 from sekisho.wallets.vault import read_vault
 
@@ -306,12 +306,11 @@ def _proof_findings(register: Register, document: bytes) -> list[Finding]:
     if proofs is None:
         return [finding("passes.document_missing", wallet.proof, what="wallet_proofs")]
     try:
-        return list(
-            check_proofs(
-                wallet,
-                read_proofs(proofs, "proofs"),
-                genesis_digest=register.genesis_digest,
-            )
+        return check_proofs(
+            wallet,
+            proofs,
+            genesis_digest=register.genesis_digest,
+            nonces=register.nonces.get(core_digest(wallet), frozenset()),
         )
     except BadInputError as error:
         return [

@@ -18,9 +18,9 @@ from sekisho.kernel.instants import format_instant
 from sekisho.kernel.money import Sat
 from sekisho.passes.documents import child_bytes, read_child
 from sekisho.passes.evidence import Issued
-from sekisho.passes.judge import child_case, issuer_name
+from sekisho.passes.judge import child_case, issuer_name, refusals
 from sekisho.passes.policy.case import Case
-from sekisho.passes.policy.evaluate import denials, evaluate
+from sekisho.passes.policy.evaluate import evaluate
 from sekisho.passes.policy.history import Committed, Scope
 from sekisho.passes.records import (
     AnyInputs,
@@ -69,9 +69,9 @@ def judge_child(register: Register, event: Issued) -> tuple[ChildHeard | None, C
     if wallet is None or register.policy is None:
         findings.append(finding("passes.standing_not_allowed", child.standing_digest))
     else:
-        case = child_case(register, event.digest, child, known.asked, wallet, automatic.fee)
+        case = child_case(register, event.digest, child, wallet=wallet, fee=automatic.fee)
         findings.extend(_limit_findings(child, automatic, case))
-        findings.extend(denials(evaluate(register.policy, case)))
+        findings.extend(refusals(evaluate(register.policy, case)))
         this = case.this
     heard = ChildHeard(digest=event.digest, child=child, seq=event.seq, findings=tuple(findings))
     return heard, None if findings else this
@@ -185,7 +185,7 @@ def _limit_findings(child: Child, automatic: Automatic, case: Case) -> list[Find
         before = case.history.sum_sat(
             Scope.REQUESTER,
             issuer_name(child.standing_digest),
-            since=case.judged_at - length,
+            after_at=case.judged_at - length,
             before=case.history_before,
         )
         sums.append((window, most, Sat(before + amount)))

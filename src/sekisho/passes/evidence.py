@@ -17,6 +17,7 @@ from sekisho.kernel.fields import Fields
 from sekisho.kernel.finding import Finding, finding
 from sekisho.passes.documents import child_digest, pass_digest
 from sekisho.passes.records import SignedApproval, SignedChild
+from sekisho.wallets.proof import NONCE_BYTES
 
 ROSTER_FILED = "roster.filed"
 WALLET_FILED = "wallet.filed"
@@ -78,7 +79,16 @@ class Issued:
     signed: SignedChild
 
 
-Event = Filed | Asked | Said | Issued
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drawn:
+    """A nonce was drawn, for the holders of a wallet's keys to sign."""
+
+    seq: int
+    core_digest: str
+    nonce: bytes
+
+
+Event = Filed | Asked | Said | Issued | Drawn
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,6 +139,13 @@ def read_event(entry: Entry) -> Event | None:
             document = canonical_bytes(fields.document("child"))
             signed = SignedChild(document=document, signature=fields.hex("signature", size=64))
             return Issued(seq=entry.seq, digest=child_digest(document), signed=signed)
+        case "wallet.challenged":
+            fields = Fields(entry.body, where)
+            return Drawn(
+                seq=entry.seq,
+                core_digest=fields.hex("core_digest", size=32).hex(),
+                nonce=fields.hex("nonce", size=NONCE_BYTES),
+            )
         case _:
             return None
 

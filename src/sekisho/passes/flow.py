@@ -341,7 +341,7 @@ def _issue(desk: Desk, standing: Standing, *, now: datetime) -> None:
 
 
 def _refuse_idle(register: Register, said: Said, approval: Approval) -> None:
-    """Raise `Refused` if the statement could never count, `BadInputError` if it concerns nothing."""
+    """Raise `Refused` if the statement could never count; `BadInputError`: it concerns nothing."""
     known = register.passes.get(approval.pass_digest)
     if known is None:
         raise BadInputError(f"pass {approval.pass_digest[:16]}", "is not in the journal")

@@ -8,7 +8,16 @@ from sekisho.kernel.finding import Finding, finding
 from sekisho.kernel.instants import format_instant
 from sekisho.passes.adoption import adopt_if_complete, why_not_adopted
 from sekisho.passes.children import hear_child
-from sekisho.passes.evidence import Asked, Event, Evidence, Filed, Issued, Said, read_event
+from sekisho.passes.evidence import (
+    Asked,
+    Drawn,
+    Event,
+    Evidence,
+    Filed,
+    Issued,
+    Said,
+    read_event,
+)
 from sekisho.passes.records import NO_ROSTER, Admin, SubjectType
 from sekisho.passes.register import Register, hear_asked, hear_filed, hear_said
 from sekisho.passes.verify import commit_if_complete
@@ -42,6 +51,8 @@ def take_in(register: Register, event: Event) -> None:
                 commit_if_complete(register, ballot.approval.pass_digest)
         case Issued():
             hear_child(register, event)
+        case Drawn():
+            register.nonces[event.core_digest].add(event.nonce)
 
 
 def fold(evidence: Evidence, *, genesis_digest: str) -> Register:

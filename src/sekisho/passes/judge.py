@@ -6,10 +6,12 @@ from functools import lru_cache
 
 from sekisho.chains.bitcoin.transaction import OutPoint
 from sekisho.kernel.digest import tagged_digest
+from sekisho.kernel.finding import Finding, finding
 from sekisho.passes.ballots import Tally
-from sekisho.passes.policy.case import Case, Destination
-from sekisho.passes.policy.history import Committed
-from sekisho.passes.records import Child, FeeRule, Pass, Payment, Transfer
+from sekisho.passes.policy.case import Case, Destination, Outcome
+from sekisho.passes.policy.evaluate import denials, is_allowed
+from sekisho.passes.policy.history import ISSUER, Committed
+from sekisho.passes.records import Automatic, Child, FeeRule, Payment, Transfer
 from sekisho.passes.register import Commitment, Register
 from sekisho.wallets.records import Segregation, Wallet
 
@@ -26,15 +28,11 @@ def key_set_of(descriptor: str) -> str:
 
 
 def case_of(
-    register: Register,
-    digest: str,
-    asked: Pass,
-    transfer: Transfer,
-    wallet: Wallet,
-    heard: Tally,
-    commitment: Commitment | None,
+    register: Register, digest: str, transfer: Transfer, *, wallet: Wallet, heard: Tally
 ) -> Case:
     """Return the case of a transfer: as it was committed, or as it would be now."""
+    asked = register.passes[digest].asked
+    commitment = register.committed.get(digest)
     judged_at = _judged_at(register, heard.last_at or asked.not_before_at, commitment)
     destinations = _destinations(register, transfer.payments, commitment)
     return Case(
@@ -50,7 +48,14 @@ def case_of(
         judged_at=judged_at,
         approved_by=heard.counted,
         own_machine=heard.own_machine(),
-        this=_committed(digest, judged_at, wallet, asked.requester, transfer.anchor, destinations),
+        this=_committed(
+            digest,
+            judged_at,
+            wallet,
+            destinations,
+            requester=asked.requester,
+            anchor=transfer.anchor,
+        ),
         history=register.history,
         history_before=_before(register, commitment),
         wallets=register.wallets,
@@ -58,9 +63,10 @@ def case_of(
 
 
 def child_case(
-    register: Register, digest: str, child: Child, asked: Pass, wallet: Wallet, fee: FeeRule
+    register: Register, digest: str, child: Child, *, wallet: Wallet, fee: FeeRule
 ) -> Case:
-    """Return the case of a child of the standing pass `asked`, issued now."""
+    """Return the case of a child of a standing pass, issued now."""
+    asked = register.passes[child.standing_digest].asked
     judged_at = _judged_at(register, child.issued_at, None)
     destinations = _destinations(register, child.payments, None)
     requester = issuer_name(child.standing_digest)
@@ -77,28 +83,78 @@ def child_case(
         judged_at=judged_at,
         approved_by={},
         own_machine=(),
-        this=_committed(digest, judged_at, wallet, requester, child.anchor, destinations),
+        this=_committed(
+            digest, judged_at, wallet, destinations, requester=requester, anchor=child.anchor
+        ),
         history=register.history,
-        history_before=register.history.size,
+        history_before=len(register.history),
         wallets=register.wallets,
     )
 
 
+def standing_case(
+    register: Register, digest: str, automatic: Automatic, *, wallet: Wallet, heard: Tally
+) -> Case:
+    """Return the case of a standing pass itself: as if a day's worth left at once, to one place.
+
+    Whom the children pay is judged for each child; here only the rules about people matter.
+    """
+    asked = register.passes[digest].asked
+    judged_at = _judged_at(register, heard.last_at or asked.not_before_at, None)
+    somewhere = Destination(
+        address=issuer_name(digest),
+        amount_sat=automatic.limits.day_max_sat,
+        own_wallet_id="",
+        first_time=False,
+        listed_at=None,
+        resembles="",
+        resembles_bits=0,
+    )
+    return Case(
+        purpose=asked.purpose,
+        requester=asked.requester,
+        automatic=False,
+        wallet=wallet,
+        destinations=(somewhere,),
+        fee_max_sat=automatic.fee.fee_max_sat,
+        feerate_max_sat_per_kvb=automatic.fee.feerate_max_sat_per_kvb,
+        claims=asked.claims,
+        asked_at=heard.asked_at(asked.requester) or asked.not_before_at,
+        judged_at=judged_at,
+        approved_by=heard.counted,
+        own_machine=heard.own_machine(),
+        this=_committed(
+            digest, judged_at, wallet, (somewhere,), requester=asked.requester, anchor=""
+        ),
+        history=register.history,
+        history_before=len(register.history),
+        wallets=register.wallets,
+    )
+
+
+def refusals(outcomes: tuple[Outcome, ...]) -> list[Finding]:
+    """Return why a policy says no; empty only if rules were asked and none did."""
+    found = [each.finding for each in denials(outcomes) if each.finding is not None]
+    if not found and not is_allowed(outcomes):
+        found = [finding("passes.rule_failed", "policy", error="no answer")]
+    return found
+
+
 def issuer_name(standing_digest: str) -> str:
     """Return the name under which the children of a standing pass count together."""
-    return f"issuer:{standing_digest}"
+    return f"{ISSUER}{standing_digest}"
 
 
 def _judged_at(register: Register, said_at: datetime, commitment: Commitment | None) -> datetime:
     """Return the moment that limits count from; it never lies before an earlier commitment."""
     if commitment is not None:
         return commitment.at
-    last_at = register.history.last_at
+    last_at = register.last_committed_at
     return said_at if last_at is None else max(said_at, last_at)
 
 
 def _before(register: Register, commitment: Commitment | None) -> int:
-    return register.history.size if commitment is None else commitment.position
+    return len(register.history) if commitment is None else commitment.position
 
 
 def _destinations(
@@ -116,7 +172,7 @@ def _destinations(
                 address=address,
                 amount_sat=payment.amount_sat,
                 own_wallet_id="" if own is None else own.wallet_id,
-                first_time=not register.history.paid_before(address, before=before),
+                first_time=register.history.first_paid_at(address, before=before) is None,
                 listed_at=register.listed.get(payment.script.hex()),
                 resembles="" if alike is None else alike.resembles,
                 resembles_bits=0 if alike is None else int(alike.bits),
@@ -129,9 +185,10 @@ def _committed(
     digest: str,
     at: datetime,
     wallet: Wallet,
+    destinations: tuple[Destination, ...],
+    *,
     requester: str,
     anchor: OutPoint,
-    destinations: tuple[Destination, ...],
 ) -> Committed:
     return Committed(
         digest=digest,

@@ -77,12 +77,10 @@ class ChildHeard:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Commitment:
-    """When a transfer's quorum was complete, and what stood in the history before it."""
+    """When a transfer's quorum was complete, and how many movements were committed before."""
 
     at: datetime
     position: int
-    roster_digest: str
-    policy_digest: str
 
 
 @dataclass(slots=True)
@@ -98,6 +96,8 @@ class Register:
     """Every roster that was ever in force: the place in the journal since when, by digest."""
     documents: dict[tuple[str, str], bytes] = field(default_factory=dict, repr=False)
     """Everything filed, by what it is and its digest."""
+    nonces: dict[str, set[bytes]] = field(default_factory=lambda: defaultdict(set), repr=False)
+    """What the holders of a wallet's keys were asked to sign, by the wallet's core digest."""
     passes: dict[str, Known] = field(default_factory=dict, repr=False)
     ballots: dict[str, list[Ballot]] = field(default_factory=lambda: defaultdict(list), repr=False)
     live: dict[str, Live] = field(default_factory=dict, repr=False)
@@ -118,6 +118,7 @@ class Register:
     )
     """The numbers of the children that share a standing pass and an anchor."""
     committed: dict[str, Commitment] = field(default_factory=dict, repr=False)
+    last_committed_at: datetime | None = None
     history: History = field(default_factory=History, repr=False)
     known_addresses: KnownAddresses = field(default_factory=KnownAddresses, repr=False)
     listed: dict[str, datetime] = field(default_factory=dict, repr=False)

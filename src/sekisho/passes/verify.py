@@ -4,7 +4,7 @@ What the caller must bring: the genesis digest from its own configuration (never
 and the time. What comes back names every reason against, never a bare yes.
 
 1. The genesis roster adopted itself, and the roster in force has not expired (`register.py`).
-2. The pass binds this genesis, a roster of its chain, and the policy in force; the requester asked.
+2. The pass binds this genesis, a roster of its chain and the policy in force; somebody asked.
 3. Nobody of the roster rejected or voided it.
 4. Enough people of each department approved, with credentials that are live: each counts once,
    the requester never.
@@ -21,14 +21,20 @@ from sekisho.kernel.finding import Finding, finding
 from sekisho.kernel.instants import format_instant
 from sekisho.passes.adoption import tally_of, why_not_adopted
 from sekisho.passes.ballots import Ballot, Tally, quorum_findings, statement_findings
-from sekisho.passes.judge import case_of
-from sekisho.passes.policy.case import Outcome
-from sekisho.passes.policy.evaluate import denials, evaluate, hold_seconds
+from sekisho.passes.judge import case_of, refusals, standing_case
+from sekisho.passes.policy.case import Case, Outcome
+from sekisho.passes.policy.conditions import EFFECTIVE, WALLET_PROOF
+from sekisho.passes.policy.evaluate import evaluate, hold_seconds
 from sekisho.passes.policy.history import Committed
+from sekisho.passes.policy.people import BUSINESS_HOURS, OWN_MACHINE, QUORUM
+from sekisho.passes.policy.records import Policy
 from sekisho.passes.records import Admin, Automatic, Pass, Transfer
 from sekisho.passes.register import Commitment, InForce, Register
 from sekisho.wallets.documents import wallet_digest
 from sekisho.wallets.records import ChangeRule, Wallet
+
+ABOUT_PEOPLE = frozenset({EFFECTIVE, QUORUM, OWN_MACHINE, BUSINESS_HOURS, WALLET_PROOF})
+"""The rules that a standing pass is held to itself; all others hold each of its children."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,11 +117,9 @@ def judged(
     held_until = None
     if register.policy is None:
         findings.append(finding("passes.policy_missing", asked.pass_id))
-    elif isinstance(asked.action, Transfer) and wallet is not None:
-        commitment = register.committed.get(digest)
-        case = case_of(register, digest, asked, asked.action, wallet, heard, commitment)
-        outcomes = evaluate(register.policy, case)
-        findings.extend(denials(outcomes))
+    elif wallet is not None:
+        case, outcomes = _outcomes(register, register.policy, digest, wallet=wallet, heard=heard)
+        findings.extend(refusals(outcomes))
         this = case.this
         held = timedelta(seconds=hold_seconds(outcomes))
         held_until = case.judged_at + held if held else None
@@ -132,11 +136,27 @@ def judged(
     return standing, this
 
 
+def _outcomes(
+    register: Register, policy: Policy, digest: str, *, wallet: Wallet, heard: Tally
+) -> tuple[Case, tuple[Outcome, ...]]:
+    """Return the case that a transfer or standing pass makes, and what every rule says of it."""
+    action = register.passes[digest].asked.action
+    if isinstance(action, Transfer):
+        case = case_of(register, digest, action, wallet=wallet, heard=heard)
+        return case, evaluate(policy, case)
+    if not isinstance(action, Automatic):
+        raise TypeError("an admin pass moves nothing")
+    case = standing_case(register, digest, action, wallet=wallet, heard=heard)
+    return case, tuple(each for each in evaluate(policy, case) if each.rule in ABOUT_PEOPLE)
+
+
 def commit_if_complete(register: Register, digest: str) -> None:
     """Count a transfer against limits once its quorum is complete, at its place in the journal."""
     known = register.passes.get(digest)
-    if known is None or isinstance(known.asked.action, Admin) or digest in register.committed:
+    if known is None or digest in register.committed:
         return
+    if not isinstance(known.asked.action, Transfer):
+        return  # of a standing pass the children count
     standing, this = judged(register, digest, known.asked, tally_of(register, digest))
     if standing.findings or this is None:
         return
@@ -145,7 +165,8 @@ def commit_if_complete(register: Register, digest: str) -> None:
 
 def commit(register: Register, this: Committed) -> None:
     """Enter a movement into the history."""
-    register.committed[this.digest] = Commitment(at=this.at, position=register.history.size)
+    register.committed[this.digest] = Commitment(at=this.at, position=len(register.history))
+    register.last_committed_at = this.at
     register.history.commit(this)
     for address, _ in this.destinations:
         register.known_addresses.add(address)
