@@ -14,7 +14,8 @@ Nothing here is random and nothing changes: every function that adds to the stor
 What it offers
 
     people       in world_people.py: PEOPLE, QUORUM_PEOPLE, roster, key_of, NOW, ...
-    beginnings   begin, at_genesis (a world with another roster, started by other people)
+    beginnings   begin, at_genesis (a world with another roster, started by other people),
+                 under_policy, rotated
     statements   statement (make and sign, any field replaced), said (into the journal),
                  ask, approve, reject, void
     passes       transfer_pass, admin_pass, wallet_pass, digest_of, filed, register
@@ -34,6 +35,7 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from world_coins import bytes_of
 from world_people import DAY, NOW, QUORUM_PEOPLE, REQUESTER, key_of, roster
+from world_policy import OPEN_POLICY
 
 from sekisho.chains.bitcoin.transaction import OutPoint, Transaction
 from sekisho.journal.entries import seal
@@ -51,10 +53,14 @@ from sekisho.passes.evidence import (
     ROSTER_FILED,
     WALLET_FILED,
     Evidence,
+    document_body,
     gather_evidence,
     statement_body,
 )
+from sekisho.passes.fold import establish_trust
 from sekisho.passes.life import GATE_CLEARED
+from sekisho.passes.policy.documents import policy_digest, policy_document
+from sekisho.passes.policy.records import Policy
 from sekisho.passes.records import (
     Admin,
     Approval,
@@ -62,6 +68,7 @@ from sekisho.passes.records import (
     Decision,
     FeeRule,
     ListedInputs,
+    Method,
     Pass,
     Payment,
     Replacement,
@@ -71,9 +78,9 @@ from sekisho.passes.records import (
     TransactionRule,
     Transfer,
 )
+from sekisho.passes.register import Register
 from sekisho.passes.roster import roster_bytes, roster_digest
 from sekisho.passes.sign import sign_approval
-from sekisho.passes.verify import Trust, establish_trust
 from sekisho.wallets.documents import wallet_digest, wallet_document
 from sekisho.wallets.records import ChangeRule, Wallet
 
@@ -86,6 +93,9 @@ class World:
 
     roster: Roster
     drafts: tuple[Draft, ...] = ()
+    roster_digest: str = ""
+    """Of the roster in force after rotations; empty while it is the genesis."""
+    policy_digest: str = ""
 
     @property
     def genesis_digest(self) -> str:
@@ -102,10 +112,41 @@ def at_genesis(people: Roster, *, adopted_by: Sequence[str] = QUORUM_PEOPLE) -> 
     return approve(ask(world, adoption), adoption, by=adopted_by)
 
 
+def under_policy(world: World, policy: Policy, *, by: Sequence[str] = QUORUM_PEOPLE) -> World:
+    """Return the world after a quorum put a policy in force in place of the one before."""
+    document = policy_document(policy)
+    digest = policy_digest(document)
+    world = record(world, *document_body("policy", parse_json(document, "policy")))
+    asked = admin_pass(
+        world,
+        SubjectType.POLICY,
+        "policy",
+        new_digest=digest,
+        previous_digest=world.policy_digest,
+    )
+    return replace(approve(ask(world, asked), asked, by=by), policy_digest=digest)
+
+
+def rotated(
+    world: World, people: Roster, *, by: Sequence[str] = QUORUM_PEOPLE, recovery: bool = False
+) -> World:
+    """Return the world after its roster was replaced, if `by` are enough for that."""
+    document = roster_bytes(people)
+    world = record(world, ROSTER_FILED, {"roster": parse_json(document, "roster")})
+    asked = admin_pass(
+        world,
+        SubjectType.RECOVERY if recovery else SubjectType.ROSTER,
+        "roster",
+        new_digest=roster_digest(document),
+        previous_digest=world.roster_digest or world.genesis_digest,
+    )
+    return replace(approve(ask(world, asked), asked, by=by), roster_digest=roster_digest(document))
+
+
 @cache
 def begin() -> World:
-    """Return the usual world: its roster is in force, nothing else has happened."""
-    return at_genesis(roster())
+    """Return the usual world: its roster and an open policy are in force, nothing else."""
+    return under_policy(at_genesis(roster()), OPEN_POLICY)
 
 
 # 2. Statements -----------------------------------------------------------------------------------
@@ -130,7 +171,7 @@ def statement(
         genesis_digest=world.genesis_digest,
         approver=who,
         sequence=1 + _statements_of(world, who),
-        method="ed25519-key-file",
+        method=Method.KEY_FILE,
         credential_id=f"{who}-1",
         terminal_id="desk-1",
         words="",
@@ -283,8 +324,8 @@ def _pass(
         not_before_at=NOW - timedelta(hours=1),
         expires_at=NOW + DAY,
         genesis_digest=world.genesis_digest,
-        roster_digest=world.genesis_digest,
-        policy_digest="",
+        roster_digest=world.roster_digest or world.genesis_digest,
+        policy_digest=world.policy_digest,
         action=action,
     )
     return replace(usual, **changes)
@@ -347,7 +388,7 @@ def evidence_of(world: World) -> Evidence:
     return gather_evidence(entries_of(world))
 
 
-def trust_of(world: World, *, now: datetime = NOW) -> Trust:
+def trust_of(world: World, *, now: datetime = NOW) -> Register:
     """Return what the pinned genesis leads to; a test that expects none asks `establish_trust`."""
     trust, findings = establish_trust(
         evidence_of(world), genesis_digest=world.genesis_digest, now=now

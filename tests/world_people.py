@@ -12,7 +12,7 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from world_coins import bytes_of
 
-from sekisho.passes.records import Credential, Person, Quorum, Roster, Terminal
+from sekisho.passes.records import Credential, CredentialKind, Person, Quorum, Roster, Terminal
 
 NOW = datetime(2026, 1, 15, 9, 0, tzinfo=UTC)
 """When everything in the story happens, unless a test says otherwise."""
@@ -28,7 +28,7 @@ def person(person_id: str, department: str) -> Person:
     """Return a person with one credential, `<person>-1`, whose key is `key_of(person_id)`."""
     credential = Credential(
         credential_id=f"{person_id}-1",
-        kind="ed25519",
+        kind=CredentialKind.ED25519,
         public_key=key_of(person_id).public_key().public_bytes_raw(),
     )
     return Person(

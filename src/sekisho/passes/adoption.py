@@ -36,6 +36,7 @@ from sekisho.passes.records import (
 from sekisho.passes.register import (
     ALLOW_LIST_ID,
     KEY_REGISTER_ID,
+    PLAN_ID,
     POLICY_ID,
     ROSTER_ID,
     InForce,
@@ -63,15 +64,15 @@ _ONLY_ID = {
     SubjectType.POLICY: POLICY_ID,
     SubjectType.ALLOW_LIST: ALLOW_LIST_ID,
     SubjectType.KEY_REGISTER: KEY_REGISTER_ID,
+    SubjectType.PLAN: PLAN_ID,
 }
 """Of these there is one in an installation, so they have one id."""
 
 
 def tally_of(register: Register, digest: str) -> Tally:
     """Return the statements on a pass that count under the roster and policy in force."""
-    passkeys = None if register.policy is None else register.policy.passkeys
     asked = register.passes[digest].asked
-    return tally(register.ballots.get(digest, ()), asked, register.live, passkeys)
+    return tally(register.ballots.get(digest, ()), asked, register.live, register.passkeys)
 
 
 def why_not_adopted(register: Register, digest: str) -> list[Finding]:
@@ -141,7 +142,7 @@ def _put_in_force(register: Register, admin: Admin, now: InForce) -> None:
         case SubjectType.POLICY:
             register.policy = read_policy(document, "policy")
         case SubjectType.ALLOW_LIST:
-            listed = read_allow_list(document, "allow-list").entries
+            listed = read_allow_list(document, "allow-list").destinations
             register.listed = {
                 each.script.hex(): register.listed.get(each.script.hex(), now.since_at)
                 for each in listed
@@ -215,8 +216,7 @@ def _roster_findings(register: Register, digest: str, admin: Admin, heard: Tally
     if recovery and old.quorum_recovery == NOBODY:
         findings.append(finding("passes.no_recovery_quorum", old.exchange))
     findings.extend(quorum_findings(heard, old.quorum_recovery if recovery else old.quorum_admin))
-    passkeys = None if register.policy is None else register.policy.passkeys
-    incoming = tally(register.ballots.get(digest, ()), asked, live_of(new), passkeys)
+    incoming = tally(register.ballots.get(digest, ()), asked, live_of(new), register.passkeys)
     findings.extend(quorum_findings(incoming, new.quorum_admin))
     return findings
 
@@ -342,12 +342,17 @@ def _key_register_id(document: bytes) -> str:
     return KEY_REGISTER_ID
 
 
+def _plan_id(document: bytes) -> str:
+    read_plan(document, "plan")
+    return PLAN_ID
+
+
 _NAMED: Mapping[SubjectType, Callable[[bytes], str]] = {
     SubjectType.WALLET: _wallet_id,
     SubjectType.POLICY: _policy_id,
     SubjectType.ALLOW_LIST: _allow_list_id,
     SubjectType.KEY_REGISTER: _key_register_id,
-    SubjectType.VAULT: lambda document: read_vault(document, "vault").vault_id,
-    SubjectType.PLAN: lambda document: read_plan(document, "plan").plan_id,
+    SubjectType.VAULT: lambda document: read_vault(document, "vault").wallet_id,
+    SubjectType.PLAN: _plan_id,
 }
 """Each reads a document, or raises `BadInputError`, and says which subject it is."""

@@ -71,12 +71,12 @@ def same_words(words: str, digest: str) -> bool:
 
 
 def why_set_aside(
-    ballot: Ballot, asked: Pass, live: Mapping[str, Live], passkeys: Passkeys | None
+    ballot: Ballot, asked: Pass, live: Mapping[str, Live], passkeys: Passkeys
 ) -> Finding | None:
     """Return why a statement on `asked` does not count, or None if it counts.
 
     `live` are the credentials of the roster in force, `passkeys` what the policy in force wants of
-    a passkey (None without a policy: then both attested and bound to a device).
+    a passkey.
     """
     approval = ballot.approval
     who = approval.approver
@@ -98,16 +98,16 @@ def why_set_aside(
     return _passkey_fault(ballot, passkeys)
 
 
-def _passkey_fault(ballot: Ballot, passkeys: Passkeys | None) -> Finding | None:
+def _passkey_fault(ballot: Ballot, passkeys: Passkeys) -> Finding | None:
     """Return why the policy does not let this hardware speak, or None."""
     credential, assertion = ballot.credential, ballot.assertion
     if credential is None or assertion is None or credential.kind is CredentialKind.ED25519:
         return None
     who, name = ballot.approval.approver, credential.credential_id
-    if not credential.attested and (passkeys is None or passkeys.attested_required):
+    if not credential.attested and passkeys.attested_required:
         return finding("passes.credential_not_attested", who, credential_id=name)
     portable = assertion.backed_up or not assertion.device_bound
-    if portable and (passkeys is None or passkeys.device_bound_required):
+    if portable and passkeys.device_bound_required:
         return finding("passes.credential_backed_up", who, credential_id=name)
     return None
 
@@ -145,7 +145,7 @@ def tally(
     ballots: Iterable[Ballot],
     asked: Pass,
     live: Mapping[str, Live],
-    passkeys: Passkeys | None,
+    passkeys: Passkeys,
 ) -> Tally:
     """Return which of the statements on `asked` count, if `live` are the credentials that may."""
     counting: list[Ballot] = []

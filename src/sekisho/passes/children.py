@@ -146,8 +146,12 @@ def _family_findings(register: Register, child: Child, automatic: Automatic) -> 
     asked = register.passes[child.standing_digest].asked
     family = register.children[child.standing_digest]
     findings: list[Finding] = []
-    if standing_of(register, child.standing_digest).findings:
+    standing = standing_of(register, child.standing_digest)
+    if standing.findings:
         findings.append(finding("passes.standing_not_allowed", child.standing_digest))
+    if standing.held_until is not None and child.issued_at < standing.held_until:
+        at = format_instant(standing.held_until)
+        findings.append(finding("passes.time_locked", name, held_until_at=at))
     if child.genesis_digest != register.genesis_digest:
         findings.append(
             finding("passes.other_installation", name, genesis_digest=child.genesis_digest)

@@ -351,7 +351,6 @@ def _refuse_idle(register: Register, said: Said, approval: Approval) -> None:
     if proposed is not None:
         for name, each in live_of(proposed).items():
             live.setdefault(name, each)
-    passkeys = None if register.policy is None else register.policy.passkeys
-    reason = why_set_aside(ballot, known.asked, live, passkeys)
+    reason = why_set_aside(ballot, known.asked, live, register.passkeys)
     if reason is not None:
         raise Refused([reason])

@@ -100,7 +100,8 @@ def standing_case(
     Whom the children pay is judged for each child; here only the rules about people matter.
     """
     asked = register.passes[digest].asked
-    judged_at = _judged_at(register, heard.last_at or asked.not_before_at, None)
+    commitment = register.committed.get(digest)
+    judged_at = _judged_at(register, heard.last_at or asked.not_before_at, commitment)
     somewhere = Destination(
         address=issuer_name(digest),
         amount_sat=automatic.limits.day_max_sat,
@@ -124,10 +125,10 @@ def standing_case(
         approved_by=heard.counted,
         own_machine=heard.own_machine(),
         this=_committed(
-            digest, judged_at, wallet, (somewhere,), requester=asked.requester, anchor=""
+            digest, judged_at, wallet, (somewhere,), requester=asked.requester, anchor=None
         ),
         history=register.history,
-        history_before=len(register.history),
+        history_before=_before(register, commitment),
         wallets=register.wallets,
     )
 
@@ -188,7 +189,7 @@ def _committed(
     destinations: tuple[Destination, ...],
     *,
     requester: str,
-    anchor: OutPoint,
+    anchor: OutPoint | None,
 ) -> Committed:
     return Committed(
         digest=digest,
@@ -196,7 +197,7 @@ def _committed(
         wallet_id=wallet.wallet_id,
         key_set=key_set_of(wallet.descriptor),
         requester=requester,
-        anchor=str(anchor),
+        anchor="" if anchor is None else str(anchor),
         customers=wallet.segregation is Segregation.CUSTOMER,
         destinations=tuple((each.address, each.amount_sat) for each in destinations),
     )

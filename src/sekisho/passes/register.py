@@ -24,7 +24,7 @@ from sekisho.passes.ballots import Ballot, Live
 from sekisho.passes.documents import read_approval, read_child, read_pass
 from sekisho.passes.evidence import Asked, Filed, Issued, Said
 from sekisho.passes.policy.history import History
-from sekisho.passes.policy.records import Policy
+from sekisho.passes.policy.records import Passkeys, Policy
 from sekisho.passes.records import (
     METHOD_OF,
     NO_ROSTER,
@@ -45,6 +45,7 @@ POLICY_ID = "policy"
 ROSTER_ID = "roster"
 ALLOW_LIST_ID = "allow-list"
 KEY_REGISTER_ID = "key-register"
+PLAN_ID = "plan"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,6 +151,11 @@ class Register:
         """Return the digest of the policy in force; empty where there is none."""
         current = self.in_force.get((SubjectType.POLICY, POLICY_ID))
         return "" if current is None else current.digest
+
+    @property
+    def passkeys(self) -> Passkeys:
+        """Return what a passkey must be to count; the strictest while there is no policy."""
+        return Passkeys() if self.policy is None else self.policy.passkeys
 
     def book(self) -> ScriptBook:
         """Return the scripts of the wallets in force, derived once for each set of wallets."""

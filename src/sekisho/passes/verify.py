@@ -22,6 +22,7 @@ from sekisho.kernel.instants import format_instant
 from sekisho.passes.adoption import tally_of, why_not_adopted
 from sekisho.passes.ballots import Ballot, Tally, quorum_findings, statement_findings
 from sekisho.passes.judge import case_of, refusals, standing_case
+from sekisho.passes.policy.amounts import TIME_LOCK
 from sekisho.passes.policy.case import Case, Outcome
 from sekisho.passes.policy.conditions import EFFECTIVE, WALLET_PROOF
 from sekisho.passes.policy.evaluate import evaluate, hold_seconds
@@ -33,7 +34,7 @@ from sekisho.passes.register import Commitment, InForce, Register
 from sekisho.wallets.documents import wallet_digest
 from sekisho.wallets.records import ChangeRule, Wallet
 
-ABOUT_PEOPLE = frozenset({EFFECTIVE, QUORUM, OWN_MACHINE, BUSINESS_HOURS, WALLET_PROOF})
+ABOUT_PEOPLE = frozenset({EFFECTIVE, QUORUM, OWN_MACHINE, BUSINESS_HOURS, TIME_LOCK, WALLET_PROOF})
 """The rules that a standing pass is held to itself; all others hold each of its children."""
 
 
@@ -119,7 +120,12 @@ def judged(
         findings.append(finding("passes.policy_missing", asked.pass_id))
     elif wallet is not None:
         case, outcomes = _outcomes(register, register.policy, digest, wallet=wallet, heard=heard)
-        findings.extend(refusals(outcomes))
+        short = any(each.code == "passes.quorum_missing" for each in findings)
+        findings.extend(
+            each
+            for each in refusals(outcomes)
+            if not (short and each.code == "passes.policy_quorum_missing")  # once is enough
+        )
         this = case.this
         held = timedelta(seconds=hold_seconds(outcomes))
         held_until = case.judged_at + held if held else None
@@ -155,12 +161,15 @@ def commit_if_complete(register: Register, digest: str) -> None:
     known = register.passes.get(digest)
     if known is None or digest in register.committed:
         return
-    if not isinstance(known.asked.action, Transfer):
-        return  # of a standing pass the children count
+    if isinstance(known.asked.action, Admin):
+        return
     standing, this = judged(register, digest, known.asked, tally_of(register, digest))
     if standing.findings or this is None:
         return
-    commit(register, this)
+    if isinstance(known.asked.action, Transfer):
+        commit(register, this)
+    else:  # of a standing pass the children count
+        register.committed[digest] = Commitment(at=this.at, position=len(register.history))
 
 
 def commit(register: Register, this: Committed) -> None:
