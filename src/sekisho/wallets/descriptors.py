@@ -4,15 +4,17 @@ Two libraries that share no code, btclib-wallet and embit, derive every script a
 must agree; afterwards btclib-wallet, the stricter one, derives alone (docs/adr/0005).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import Any, TypeVar
 
 from btclib.exceptions import BTClibException
 from btclib_wallet import descriptors as btclib_descriptors
+from btclib_wallet.bip32 import BIP32KeyData
 from embit.descriptor import Descriptor as EmbitDescriptor
 
+from sekisho.chains.bitcoin.digests import hash160
 from sekisho.chains.bitcoin.networks import Network
 from sekisho.kernel.errors import BadInputError
 
@@ -33,6 +35,37 @@ _NOT_SPENDABLE_BY_US = ("addr(", "raw(", "rawtr(", "combo(")
 _SIGNATURE_MAX_BYTES = 72
 _SCHNORR_BYTES = 65
 """With an explicit sighash byte; 64 without."""
+_NO_TIMELOCK_SEQUENCE = 0xFFFF_FFFD
+_NUMS_X = bytes.fromhex("50929b74c1a04954b78b4b6035e97a5e078a5a0f28ec96d547bfee9ace803ac0")
+"""The point H of BIP-341: nobody knows its secret, nor that of any key derived from it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WalletKey:
+    """A key that a descriptor names, however many keys of the scripts are derived from it."""
+
+    place: int
+    """1 for the first that the descriptor names."""
+    expression: str
+    """`[fingerprint/path]xpub` without what is derived from it, or the public key in hex."""
+    fingerprint: str
+    """Of the master key that the origin claims, else of the key itself (BIP-32): 8 characters."""
+    path: str
+    """How its device finds the key that signs: `m/48h/0h/0h/2h/0/0`; empty for a fixed key."""
+    point: bytes
+    """The 32-byte x coordinate of the key itself: who knows its secret knows all derived ones."""
+    public_key: bytes
+    """The key in the first script of the first branch (SEC 1), which proves possession."""
+
+    @property
+    def name(self) -> str:
+        """Return how people say which key of the wallet it is: `73c5da0a/2`."""
+        return f"{self.fingerprint}/{self.place}"
+
+    @property
+    def is_nobodys(self) -> bool:
+        """Return whether nobody can know the secret: an unspendable internal key (BIP-341)."""
+        return self.point == _NUMS_X
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,6 +144,65 @@ def spend_size(
     items = [bytes(item) for item in witness.stack]
     witness_bytes = sum(_sized(len(item)) for item in items) + 1 if items else 0
     return SpendSize(script_sig_bytes=len(script_sig), witness_bytes=witness_bytes)
+
+
+@lru_cache(maxsize=1024)
+def keys_of(descriptor: str, network: Network) -> tuple[WalletKey, ...]:
+    """Return the keys that a checked descriptor names, in its order, each once.
+
+    Both libraries derived the same scripts from them, so that these are the keys that can spend.
+    """
+    keys: dict[str, WalletKey] = {}
+    for each in _branches(descriptor, network, "descriptor")[0].key_expressions:
+        key = _reading("descriptor", partial(_wallet_key, each, network, len(keys) + 1))
+        keys.setdefault(each.xkey or key.expression, key)
+    return tuple(keys.values())
+
+
+def can_spend(descriptor: str, network: Network, points: Collection[bytes]) -> bool:
+    """Return whether whoever holds the keys of these `points` needs nobody else to spend at once.
+
+    Ways that open only after a timelock, or to whoever knows the preimage of a hash, do not count.
+    """
+    first = _branches(descriptor, network, "descriptor")[0]
+    size = _SCHNORR_BYTES if descriptor.startswith("tr(") else _SIGNATURE_MAX_BYTES
+    signatures: Any = {
+        key.sec(0, _BTCLIB_NAMES[network]): bytes(size)
+        for key in first.key_expressions
+        if _point(key) in points
+    }
+    spend = btclib_descriptors.SpendContext(sequence=_NO_TIMELOCK_SEQUENCE)
+    try:
+        first.satisfy(signatures, 0, spend=spend)
+    except (BTClibException, ValueError):
+        return False
+    return True
+
+
+def _wallet_key(key: btclib_descriptors.KeyExpression, network: Network, place: int) -> WalletKey:
+    public_key = key.sec(0, _BTCLIB_NAMES[network])
+    fixed = public_key[1:] if key.x_only else public_key
+    origin = "" if key.origin is None else str(key).partition("]")[0][1:]
+    named = origin or hash160(_named_key(key))[:4].hex()
+    steps = [*key.der_path, *([] if key.wildcard is None else [0])]
+    derived = "".join(f"/{step}" for step in steps)
+    return WalletKey(
+        place=place,
+        expression=(f"[{origin}]" if origin else "") + (key.xkey or fixed.hex()),
+        fingerprint=named[:8],
+        path=f"m{origin[8:]}{derived}" if origin or derived else "",
+        point=_point(key),
+        public_key=public_key,
+    )
+
+
+def _named_key(key: btclib_descriptors.KeyExpression) -> bytes:
+    """Return the key as the descriptor names it, before anything is derived (SEC 1)."""
+    return BIP32KeyData.b58decode(key.xkey).key if key.xkey else bytes(key.pub_key or b"")
+
+
+def _point(key: btclib_descriptors.KeyExpression) -> bytes:
+    return _named_key(key)[1:33]
 
 
 def _sized(length: int) -> int:

@@ -6,6 +6,9 @@ from enum import StrEnum
 from sekisho.chains.bitcoin.transaction import OutPoint
 from sekisho.kernel.money import Sat
 
+UNPROVEN = "unproven"
+"""In `Wallet.proof`: no key holder has proven possession of a key of the descriptor."""
+
 
 class Tier(StrEnum):
     """How far from the Internet the keys are (Cabinet Office Order on crypto-assets, Art. 27)."""
@@ -59,7 +62,7 @@ class Wallet:
     """How many unused scripts ahead, on each branch, still count as ours."""
     level: Level
     proof: str
-    """`unproven`: no key holder has proven possession of a key of the descriptor."""
+    """`UNPROVEN`, or the digest of the proofs of possession that were filed (`proof.py`)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
