@@ -4,9 +4,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from sekisho.edges.keys import key_is_encrypted, load_key
+from sekisho.edges.keys import UnlockedKey, load_key, needs_passphrase
 from sekisho.kernel.errors import BadInputError
 
 WorkspaceOption = Annotated[
@@ -56,11 +55,11 @@ def read_passphrase(path: Path) -> str:
     return passphrase
 
 
-def unlock(key: Path, passphrase_file: Path | None) -> Ed25519PrivateKey:
+def unlock(key: Path, passphrase_file: Path | None) -> UnlockedKey:
     """Return an approver's key, asking for its passphrase where it has one."""
     passphrase: str | None = None
     if passphrase_file is not None:
         passphrase = read_passphrase(passphrase_file)
-    elif key_is_encrypted(key):
+    elif needs_passphrase(key):
         passphrase = typer.prompt(f"Passphrase of {key.name}", hide_input=True, err=True)
     return load_key(key, passphrase)

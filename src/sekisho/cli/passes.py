@@ -24,7 +24,7 @@ from sekisho.cli.options import (
 from sekisho.cli.output import put_json, say, terminal
 from sekisho.cli.people import Terms, ask_with, trust_of
 from sekisho.cli.standing import put_standing, standing_json, subject_of
-from sekisho.edges.keys import public_key, take_sequence
+from sekisho.edges.keys import take_sequence
 from sekisho.kernel.errors import BadInputError
 from sekisho.kernel.finding import Refused
 from sekisho.kernel.money import parse_btc
@@ -87,7 +87,7 @@ def ask(
     json: JsonOption = False,
 ) -> None:
     """Ask for leave to pay exactly this. Other people, of every department, then approve it."""
-    private = unlock(key, passphrase_file)
+    unlocked = unlock(key, passphrase_file)
     now = current_time()
     with installation(workspace) as here:
         trust = trust_of(here)
@@ -102,7 +102,7 @@ def ask(
             fee_bump=fee_bump,
         )
         terms = Terms(terminal_id=terminal_id, purpose=purpose, valid_for=timedelta(hours=hours))
-        standing = ask_with(here, trust, private, key, action=action, terms=terms, now=now)
+        standing = ask_with(here, trust, unlocked, action=action, terms=terms, now=now)
     put_standing(standing, as_json=json, state=PassState.ASKED.value, only_id=only_id)
 
 
@@ -236,7 +236,7 @@ def _state(
     reason: str,
     as_json: bool,
 ) -> None:
-    private = unlock(key, passphrase_file)
+    unlocked = unlock(key, passphrase_file)
     with installation(workspace) as here:
         digest = find_pass(here.journal, name)
         if words and not _same_words(words, digest):
@@ -245,10 +245,10 @@ def _state(
             here.journal,
             digest,
             decision,
-            key=private,
-            public_key=public_key(private),
+            key=unlocked.private,
+            public_key=unlocked.public_key,
             terminal_id=terminal_id,
-            take_sequence=lambda at_least: take_sequence(key, at_least=at_least),
+            take_sequence=lambda at_least: take_sequence(unlocked, at_least=at_least),
             now=current_time(),
             words=words,
             reason=reason,

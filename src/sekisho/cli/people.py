@@ -2,12 +2,9 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
-
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from sekisho.app import Installation, current_time, new_id
-from sekisho.edges.keys import public_key, take_sequence
+from sekisho.edges.keys import UnlockedKey, take_sequence
 from sekisho.kernel.errors import BadInputError
 from sekisho.kernel.finding import Refused
 from sekisho.passes.evidence import gather_evidence
@@ -48,8 +45,7 @@ class Terms:
 def ask_with(
     here: Installation,
     trust: Trust,
-    key: Ed25519PrivateKey,
-    key_path: Path,
+    key: UnlockedKey,
     *,
     action: Transfer | Admin,
     terms: Terms,
@@ -58,7 +54,7 @@ def ask_with(
     """Ask for a pass now, bound to this genesis and roster, under the key's next number."""
     asked = Pass(
         pass_id=new_id(now),
-        requester=owner_of(trust.roster, public_key(key), str(key_path)),
+        requester=owner_of(trust.roster, key.public_key, str(key.path)),
         terminal_id=terms.terminal_id,
         purpose=terms.purpose,
         not_before_at=now,
@@ -71,8 +67,8 @@ def ask_with(
     return ask(
         here.journal,
         asked,
-        key=key,
-        public_key=public_key(key),
-        take_sequence=lambda at_least: take_sequence(key_path, at_least=at_least),
+        key=key.private,
+        public_key=key.public_key,
+        take_sequence=lambda at_least: take_sequence(key, at_least=at_least),
         now=now,
     )

@@ -18,20 +18,28 @@ from sekisho.cli.options import (
     read_passphrase,
     unlock,
 )
-from sekisho.cli.output import put_json, say
+from sekisho.cli.output import notes, put_json, say
 from sekisho.cli.people import Terms, ask_with, owner_of, trust_of
 from sekisho.cli.standing import put_standing, subject_of
-from sekisho.edges.keys import make_key, public_key, write_new
+from sekisho.edges.keys import (
+    make_key,
+    make_trial_key,
+    public_file,
+    read_public_file,
+    write_new,
+)
 from sekisho.edges.workspace import pin_genesis
 from sekisho.kernel.canonical import canonical_bytes, parse_json
 from sekisho.kernel.errors import BadInputError
 from sekisho.kernel.finding import Refused
 from sekisho.kernel.words import digest_words
+from sekisho.passes.duress import commitment, joined, openings_bytes
 from sekisho.passes.evidence import gather_evidence
 from sekisho.passes.flow import file_roster
 from sekisho.passes.records import (
     Admin,
     Credential,
+    CredentialKind,
     Person,
     Quorum,
     Roster,
@@ -50,27 +58,72 @@ _PUBLIC_KEY_MAX_BYTES = 200
 def key(
     path: Annotated[Path, typer.Argument(help="The key file to make.")],
     passphrase_file: PassphraseFileOption = None,
+    second_passphrase_file: Annotated[
+        Path | None,
+        typer.Option(help="Read a second passphrase, for duress, from this file."),
+    ] = None,
     *,
     no_passphrase: Annotated[
         bool, typer.Option("--no-passphrase", help="Leave the key unprotected (trials only).")
     ] = False,
     json: JsonOption = False,
 ) -> None:
-    """Make your signing key. The public part, beside it in PATH.pub, goes into the roster."""
-    passphrase: str | None = None
-    if passphrase_file is not None:
-        passphrase = read_passphrase(passphrase_file)
-    elif not no_passphrase:
-        passphrase = typer.prompt(
-            "Passphrase", hide_input=True, confirmation_prompt=True, err=True
-        )
-    public = make_key(path, passphrase).hex()
-    public_path = path.with_name(f"{path.name}.pub")
-    write_new(public_path, f"{public}\n".encode(), mode=0o644)
-    if json:
-        put_json({"key": str(path), "public_key": public, "public_key_file": str(public_path)})
+    """Make your signing key, what goes into the roster (PATH.pub), and what the keepers need.
+
+    PATH.openings is for the keepers of gate and watcher alone: hand it over, then delete it.
+    """
+    if no_passphrase:
+        if passphrase_file is not None or second_passphrase_file is not None:
+            raise BadInputError("--no-passphrase", "does not go with a passphrase")
+        opening = make_trial_key(path)
+        warning = f"{path} is for trials only: whoever can read it can sign with it."
+        notes().print(warning, markup=False)
     else:
-        say(f"Made {path}. Its public key, also in {public_path}: {public}")
+        first, second = _passphrases(passphrase_file, second_passphrase_file)
+        opening = make_key(path, first, second_passphrase=second)
+    public_path = path.with_name(f"{path.name}.pub")
+    openings_path = path.with_name(f"{path.name}.openings")
+    write_new(public_path, public_file(opening), mode=0o644)
+    write_new(openings_path, openings_bytes(joined([opening], "key")), mode=0o600)
+    public = opening.public_key.hex()
+    if json:
+        put_json(
+            {
+                "key": str(path),
+                "public_key": public,
+                "public_key_file": str(public_path),
+                "commitment": commitment(opening).hex(),
+                "openings_file": str(openings_path),
+            }
+        )
+        return
+    say(
+        f"Made {path}. Its public key, also in {public_path}: {public}",
+        f"Hand {openings_path} to the keepers of gate and watcher, then delete it.",
+    )
+
+
+def _passphrases(first_file: Path | None, second_file: Path | None) -> tuple[str, str | None]:
+    """Return the passphrase and, where the key's owner wants one, the second one for duress."""
+    if first_file is not None:
+        second = None if second_file is None else read_passphrase(second_file)
+        return read_passphrase(first_file), second
+    first = _typed("Passphrase")
+    if second_file is not None:
+        return first, read_passphrase(second_file)
+    return first, _typed("Second passphrase, for duress (empty: none)", default="") or None
+
+
+def _typed(what: str, default: str | None = None) -> str:
+    typed: str = typer.prompt(
+        what,
+        default=default,
+        show_default=False,
+        hide_input=True,
+        confirmation_prompt=True,
+        err=True,
+    )
+    return typed
 
 
 @app.command("new")
@@ -142,8 +195,8 @@ def adopt(
     roster = read_roster(document, str(path))
     if roster.version != 1:
         raise BadInputError(f"{path}: version", "is not 1; only a genesis roster is adopted")
-    private = unlock(key, passphrase_file)
-    owner = owner_of(roster, public_key(private), str(key))
+    unlocked = unlock(key, passphrase_file)
+    owner = owner_of(roster, unlocked.public_key, str(key))
     now = current_time()
     with installation(workspace) as here:
         genesis = file_roster(here.journal, document, actor=owner, now=now)
@@ -159,7 +212,7 @@ def adopt(
             valid_for=timedelta(days=30),
         )
         trust = genesis_candidate(gather_evidence(here.journal.entries()), genesis)
-        standing = ask_with(here, trust, private, key, action=action, terms=terms, now=now)
+        standing = ask_with(here, trust, unlocked, action=action, terms=terms, now=now)
         subject = subject_of(gather_evidence(here.journal.entries()), standing)
     put_standing(standing, as_json=json, only_id=only_id, subject=subject)
 
@@ -215,12 +268,14 @@ def _person(text: str) -> Person:
     if len(parts) != 3:
         raise BadInputError(f"--person {text[:80]!r}", "is not ID:DEPARTMENT:PUBLIC_KEY_FILE")
     person_id, department, path = parts
-    written = read_file(Path(path), limit_bytes=_PUBLIC_KEY_MAX_BYTES).decode("ascii", "replace")
-    try:
-        public = bytes.fromhex(written.strip())
-    except ValueError as error:
-        raise BadInputError(path, "is not a public key in hex") from error
-    credential = Credential(credential_id=f"{person_id}-key-1", kind="ed25519", public_key=public)
+    written = read_file(Path(path), limit_bytes=_PUBLIC_KEY_MAX_BYTES)
+    public, committed = read_public_file(written, path)
+    credential = Credential(
+        credential_id=f"{person_id}-key-1",
+        kind=CredentialKind.ED25519,
+        public_key=public,
+        commitment=committed,
+    )
     return Person(
         person_id=person_id, name=person_id, department=department, credentials=(credential,)
     )

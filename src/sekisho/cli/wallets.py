@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from rich.table import Table
 
 from sekisho.app import Installation, current_time, installation
@@ -24,6 +23,7 @@ from sekisho.cli.options import (
 from sekisho.cli.output import put_json, say, terminal
 from sekisho.cli.people import Terms, ask_with, trust_of
 from sekisho.cli.standing import put_standing, subject_of
+from sekisho.edges.keys import UnlockedKey
 from sekisho.kernel.canonical import Json
 from sekisho.kernel.errors import BadInputError
 from sekisho.kernel.money import format_btc
@@ -68,7 +68,7 @@ def register(
     json: JsonOption = False,
 ) -> None:
     """File a wallet and ask a quorum to put it in force. Until then nothing may leave from it."""
-    private = unlock(key, passphrase_file)
+    unlocked = unlock(key, passphrase_file)
     now = current_time()
     with installation(workspace) as here:
         trust = trust_of(here)
@@ -87,7 +87,7 @@ def register(
             level=Level.ADVISORY,
             proof="unproven",
         )
-        standing = _put_in_force(here, trust, wallet, private, key, terminal_id, now)
+        standing = _put_in_force(here, trust, wallet, unlocked, terminal_id, now)
         subject = subject_of(gather_evidence(here.journal.entries()), standing)
     put_standing(standing, as_json=json, only_id=only_id, subject=subject)
 
@@ -228,8 +228,7 @@ def _put_in_force(
     here: Installation,
     trust: Trust,
     wallet: Wallet,
-    private: Ed25519PrivateKey,
-    key: Path,
+    key: UnlockedKey,
     terminal_id: str,
     now: datetime,
 ) -> Standing:
@@ -251,7 +250,7 @@ def _put_in_force(
         purpose=f"Put wallet {wallet.wallet_id} in force",
         valid_for=timedelta(days=7),
     )
-    return ask_with(here, trust, private, key, action=action, terms=terms, now=now)
+    return ask_with(here, trust, key, action=action, terms=terms, now=now)
 
 
 def _transaction(path: Path) -> Transaction:

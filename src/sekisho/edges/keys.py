@@ -1,95 +1,299 @@
-"""Key files of approvers: an Ed25519 key under a passphrase, and the count of its uses."""
+"""Key files of approvers: an Ed25519 key under a passphrase, and the count of its uses.
+
+A key file always has two slots, in random order. Each holds the same signing key, and a mark key
+of its own (`passes/duress.py`), sealed under its own passphrase. One opens to the usual
+passphrase. The other opens to the one for duress or, where nobody wanted that, to random bytes
+that were forgotten at once: the file looks the same. Unlocking always tries both.
+
+Sealed by scrypt (RFC 7914), which needs memory for every guess, and ChaCha20-Poly1305 (RFC 8439).
+"""
 
 import fcntl
 import os
+import secrets
+import unicodedata
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import (
-    BestAvailableEncryption,
-    Encoding,
-    KeySerializationEncryption,
-    NoEncryption,
-    PrivateFormat,
-    PublicFormat,
-    load_pem_private_key,
+from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
+from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
+
+from sekisho.kernel.canonical import canonical_bytes, parse_json
+from sekisho.kernel.errors import BadInputError, WorldError
+from sekisho.kernel.fields import Fields
+from sekisho.passes.duress import (
+    COUNT_MAX,
+    KEY_BYTES,
+    Meaning,
+    Opening,
+    commitment,
+    count_of,
+    marked_number,
 )
 
-from sekisho.kernel.errors import BadInputError, WorldError
-
+KEY_FORMAT = "sekisho/key-file/v1"
+TRIAL_FORMAT = "sekisho/trial-key/v1"
+PASSPHRASE_MIN_CHARACTERS = 12
+_APART_MIN = 4
+"""In how many places two passphrases must differ: a slip of the finger is no cry for help."""
 _KEY_SIZE_MAX_BYTES = 16_384
 _COUNT_DIGITS_MAX = 15
+_SEALED_BYTES = 2 * KEY_BYTES + 16
+_NONCE = bytes(12)
+"""A sealing key follows from a fresh salt and seals once, so its nonce need not differ."""
 
 
-def make_key(path: Path, passphrase: str | None) -> bytes:
-    """Write a new key to `path`, readable by its owner alone, and return the public key: 32 bytes.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cost:
+    """What one guess at a passphrase costs: scrypt with 2**log2_n blocks of 1 KiB."""
 
-    Raises `BadInputError` if there is a file already: a key is never overwritten.
+    log2_n: int
+
+
+COST = Cost(log2_n=18)
+"""256 MiB and about 0.6 s for each guess. No file may ask for more; none is made with less."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnlockedKey:
+    """A person's signing key in memory. It does not know which passphrase opened it."""
+
+    path: Path
+    private: Ed25519PrivateKey = field(repr=False)
+    mark_key: bytes = field(repr=False)
+
+    @property
+    def public_key(self) -> bytes:
+        """Return the 32 bytes of the public key (RFC 8032)."""
+        return public_key(self.private)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Slot:
+    salt: bytes
+    sealed: bytes
+
+
+def make_key(
+    path: Path, passphrase: str, *, second_passphrase: str | None = None, cost: Cost = COST
+) -> Opening:
+    """Write a new key file, readable by its owner alone, and return the opening for the keepers.
+
+    `second_passphrase` is for duress. Raises `BadInputError` for a passphrase that is too short,
+    for two that are nearly the same, and if there is a file already: a key is never overwritten.
     """
-    key = Ed25519PrivateKey.generate()
-    encryption: KeySerializationEncryption = (
-        BestAvailableEncryption(passphrase.encode()) if passphrase else NoEncryption()
+    usual = _checked(passphrase, "passphrase")
+    forced = secrets.token_bytes(KEY_BYTES)
+    if second_passphrase is not None:
+        forced = _checked(second_passphrase, "second passphrase")
+        if _nearly_same(usual.decode(), forced.decode()):
+            reason = f"differs from the first in fewer than {_APART_MIN} characters"
+            raise BadInputError("second passphrase", reason)
+    private, opening = _new_key()
+    slots = [
+        _seal(private, opening.mark_key, usual, cost),
+        _seal(private, secrets.token_bytes(KEY_BYTES), forced, cost),
+    ]
+    secrets.SystemRandom().shuffle(slots)
+    document = canonical_bytes(
+        {
+            "format": KEY_FORMAT,
+            "log2_n": cost.log2_n,
+            "slots": [{"salt": each.salt.hex(), "sealed": each.sealed.hex()} for each in slots],
+        }
     )
-    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption)
-    write_new(path, pem, mode=0o600)
-    return public_key(key)
+    write_new(path, document + b"\n", mode=0o600)
+    return opening
 
 
-def load_key(path: Path, passphrase: str | None) -> Ed25519PrivateKey:
-    """Return the key in `path`. Raises `BadInputError` for another kind, or a wrong passphrase."""
-    try:
-        with path.open("rb") as file:
-            pem = file.read(_KEY_SIZE_MAX_BYTES)
-    except OSError as error:
-        raise BadInputError(str(path), f"cannot be read: {error.strerror}") from error
-    try:
-        key = load_pem_private_key(pem, passphrase.encode() if passphrase else None)
-    except (ValueError, TypeError) as error:
-        raise BadInputError(str(path), "is no key, or the passphrase is wrong") from error
-    if not isinstance(key, Ed25519PrivateKey):
-        raise BadInputError(str(path), "is not an Ed25519 key")
-    return key
+def make_trial_key(path: Path) -> Opening:
+    """Write a key file that whoever reads it can use, for trials; else as `make_key`."""
+    private, opening = _new_key()
+    key, mark_key = private.private_bytes_raw().hex(), opening.mark_key.hex()
+    document = canonical_bytes({"format": TRIAL_FORMAT, "key": key, "mark_key": mark_key})
+    write_new(path, document + b"\n", mode=0o600)
+    return opening
 
 
-def key_is_encrypted(path: Path) -> bool:
+def load_key(path: Path, passphrase: str | None) -> UnlockedKey:
+    """Return the key in `path`; None opens a trial key alone.
+
+    Raises `BadInputError` for a wrong passphrase and for what is no key file. As much is computed
+    for any passphrase, and what is returned does not tell which slot it opened.
+    """
+    fields = _fields(path)
+    if fields.choice("format", (KEY_FORMAT, TRIAL_FORMAT)) == TRIAL_FORMAT:
+        secret = fields.hex("key", size=KEY_BYTES) + fields.hex("mark_key", size=KEY_BYTES)
+        fields.done()
+        if passphrase is not None:
+            raise BadInputError(str(path), "is a key for trials and has no passphrase")
+        return _unlocked(path, secret)
+    cost = Cost(log2_n=fields.integer("log2_n", at_least=1, at_most=COST.log2_n))
+    slots = fields.each("slots", _read_slot)
+    fields.done()
+    if len(slots) != 2:
+        raise BadInputError(f"{path}.slots", "are not two")
+    if passphrase is None:
+        raise BadInputError(str(path), "opens to a passphrase alone")
+    typed = _normalised(passphrase)
+    with ThreadPoolExecutor(max_workers=2) as both:
+        opened = list(both.map(lambda slot: _open(slot, typed, cost), slots))
+    found = [each for each in opened if each is not None]
+    if len(found) != 1:
+        raise BadInputError(str(path), "does not open: the passphrase is wrong")
+    return _unlocked(path, found[0])
+
+
+def needs_passphrase(path: Path) -> bool:
     """Return whether the key file asks for a passphrase; false if it cannot be read."""
     try:
-        with path.open("rb") as file:
-            return b"ENCRYPTED" in file.read(_KEY_SIZE_MAX_BYTES)
-    except OSError:
+        return _fields(path).choice("format", (KEY_FORMAT, TRIAL_FORMAT)) == KEY_FORMAT
+    except BadInputError:
         return False
 
 
 def public_key(key: Ed25519PrivateKey) -> bytes:
     """Return the 32 bytes of the public key (RFC 8032)."""
-    return key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+    return key.public_key().public_bytes_raw()
 
 
-def take_sequence(path: Path, *, at_least: int) -> int:
-    """Return the next number that the key at `path` may sign under, never to be returned again.
+def public_file(opening: Opening) -> bytes:
+    """Return what is handed to whoever writes the roster: public key and commitment, in hex."""
+    return f"{opening.public_key.hex()}\n{commitment(opening).hex()}\n".encode()
+
+
+def read_public_file(data: bytes, where: str) -> tuple[bytes, bytes]:
+    """Return public key and commitment; a file of one line has no commitment.
+
+    Raises `BadInputError` at `where` for anything else than one or two lines of 32 bytes in hex.
+    """
+    lines = data.decode("ascii", "replace").split()
+    try:
+        found = [bytes.fromhex(line) for line in lines]
+    except ValueError as error:
+        raise BadInputError(where, "is not a public key in hex") from error
+    if not 1 <= len(found) <= 2 or any(len(each) != KEY_BYTES for each in found):
+        raise BadInputError(where, "is not a public key in hex, with or without a commitment")
+    return found[0], found[1] if len(found) == 2 else b""
+
+
+def take_sequence(key: UnlockedKey, *, at_least: int) -> int:
+    """Return the next number that `key` may sign under, never to be returned again.
 
     The count lies in `<path>.count` and is on the disk before this returns, so a crash skips a
     number and never repeats one. `at_least` is one more than the largest number that the journal
-    holds of this approver, for a key file that was restored from a backup.
+    holds of this approver: it wins over a count that was lost, restored or set back.
     """
-    count_path = path.with_name(f"{path.name}.count")
+    count_path = key.path.with_name(f"{key.path.name}.count")
     try:
-        with path.open("rb") as held:
+        with key.path.open("rb") as held:
             # Two commands with one key at once must not take one number: neither would count.
             fcntl.flock(held, fcntl.LOCK_EX)
-            return _counted(count_path, at_least)
+            count = _counted(count_path, 1 + count_of(at_least - 1))
     except OSError as error:
         raise WorldError(f"{count_path}: cannot be kept: {error.strerror}") from error
+    return marked_number(key.mark_key, count)
 
 
 def _counted(count_path: Path, at_least: int) -> int:
-    """Return the next number and put it on the disk. The caller holds the lock."""
+    """Return the next count and put it on the disk. The caller holds the lock."""
     text = count_path.read_text().strip() if count_path.exists() else "0"
     if not text.isascii() or not text.isdigit() or len(text) > _COUNT_DIGITS_MAX:
         raise BadInputError(str(count_path), "is not a count")
-    number = max(int(text) + 1, at_least)
-    replace_file(count_path, f"{number}\n".encode())
-    return number
+    count = max(int(text) + 1, at_least)
+    if count > COUNT_MAX:
+        raise BadInputError(str(count_path), f"is at the end; no key signs after {COUNT_MAX}")
+    replace_file(count_path, f"{count}\n".encode())
+    return count
+
+
+def _new_key() -> tuple[Ed25519PrivateKey, Opening]:
+    private = Ed25519PrivateKey.generate()
+    opening = Opening(
+        public_key=public_key(private),
+        salt=secrets.token_bytes(KEY_BYTES),
+        meaning=Meaning.MARKED,
+        mark_key=secrets.token_bytes(KEY_BYTES),
+    )
+    return private, opening
+
+
+def _checked(passphrase: str, what: str) -> bytes:
+    typed = _normalised(passphrase)
+    if len(typed.decode()) < PASSPHRASE_MIN_CHARACTERS:
+        raise BadInputError(what, f"has fewer than {PASSPHRASE_MIN_CHARACTERS} characters")
+    return typed
+
+
+def _normalised(passphrase: str) -> bytes:
+    """Return the bytes of a passphrase, the same on each keyboard that can write it (NFKC)."""
+    return unicodedata.normalize("NFKC", passphrase).encode("utf-8", "surrogatepass")
+
+
+def _nearly_same(one: str, other: str) -> bool:
+    """Return whether fewer than `_APART_MIN` edits turn one text into the other (Levenshtein)."""
+    above = list(range(len(other) + 1))
+    for row, mine in enumerate(one, start=1):
+        current = [row]
+        for column, theirs in enumerate(other, start=1):
+            changed = above[column - 1] + (mine != theirs)
+            current.append(min(changed, above[column] + 1, current[-1] + 1))
+        above = current
+    return above[-1] < _APART_MIN
+
+
+def _fields(path: Path) -> Fields:
+    try:
+        with path.open("rb") as file:
+            data = file.read(_KEY_SIZE_MAX_BYTES)
+    except OSError as error:
+        raise BadInputError(str(path), f"cannot be read: {error.strerror}") from error
+    if data.startswith(b"-----BEGIN"):
+        raise BadInputError(
+            str(path),
+            "is of a kind that is no longer read; make a new key with `sekisho roster key` "
+            "and have the roster name it",
+        )
+    return Fields(parse_json(data, str(path)), str(path))
+
+
+def _read_slot(fields: Fields) -> _Slot:
+    slot = _Slot(
+        salt=fields.hex("salt", size=KEY_BYTES), sealed=fields.hex("sealed", size=_SEALED_BYTES)
+    )
+    fields.done()
+    return slot
+
+
+def _seal(private: Ed25519PrivateKey, mark_key: bytes, passphrase: bytes, cost: Cost) -> _Slot:
+    salt = secrets.token_bytes(KEY_BYTES)
+    cipher = ChaCha20Poly1305(_derive(passphrase, salt, cost))
+    secret = private.private_bytes_raw() + mark_key
+    return _Slot(salt=salt, sealed=cipher.encrypt(_NONCE, secret, KEY_FORMAT.encode()))
+
+
+def _open(slot: _Slot, passphrase: bytes, cost: Cost) -> bytes | None:
+    cipher = ChaCha20Poly1305(_derive(passphrase, slot.salt, cost))
+    try:
+        return cipher.decrypt(_NONCE, slot.sealed, KEY_FORMAT.encode())
+    except InvalidTag:
+        return None
+
+
+def _derive(passphrase: bytes, salt: bytes, cost: Cost) -> bytes:
+    scrypt = Scrypt(salt=salt, length=KEY_BYTES, n=2**cost.log2_n, r=8, p=1)
+    try:
+        return scrypt.derive(passphrase)
+    except MemoryError as error:
+        raise WorldError("not enough memory to try the passphrase: 512 MiB are needed") from error
+
+
+def _unlocked(path: Path, secret: bytes) -> UnlockedKey:
+    private = Ed25519PrivateKey.from_private_bytes(secret[:KEY_BYTES])
+    return UnlockedKey(path=path, private=private, mark_key=secret[KEY_BYTES:])
 
 
 def write_new(path: Path, data: bytes, *, mode: int) -> None:
@@ -106,10 +310,10 @@ def write_new(path: Path, data: bytes, *, mode: int) -> None:
         os.fsync(file.fileno())
 
 
-def replace_file(path: Path, data: bytes) -> None:
+def replace_file(path: Path, data: bytes, *, mode: int = 0o644) -> None:
     """Put `data` in place of what `path` holds: afterwards it is the old or the new, and whole."""
     beside = path.with_name(f".{path.name}.new")
-    with beside.open("wb") as file:
+    with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "wb") as file:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())

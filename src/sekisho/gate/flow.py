@@ -6,15 +6,18 @@ The answer is in the journal before anybody hears it, whichever it is.
 from datetime import UTC, datetime
 
 from sekisho.gate.clear import clear
+from sekisho.gate.hold import gate_hold
 from sekisho.gate.records import Cleared
 from sekisho.journal.records import Draft
 from sekisho.journal.store import JournalStore
 from sekisho.kernel.digest import document_digest
 from sekisho.kernel.finding import Finding, Refused, bounded_findings, finding
 from sekisho.kernel.ulid import make_ulid
+from sekisho.passes.duress import Keeper
 from sekisho.passes.evidence import gather_evidence
 from sekisho.passes.fold import establish_trust
 from sekisho.passes.life import GATE_CLEARED, GATE_REFUSED, clearances
+from sekisho.passes.register import Register
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -27,12 +30,14 @@ def check_psbt(
     pass_digest: str,
     entry_id: str,
     now: datetime,
+    keeper: Keeper | None = None,
 ) -> Cleared:
     """Return `Cleared` if the pass allows the PSBT, or raise `Refused` with every reason.
 
     `genesis_digest` is pinned in the gate's own configuration. A refusal is recorded under
     `entry_id`. Asking again about a transaction that was cleared gives the same answer; of two
     gates that ask at once about two transactions under one pass, one at most is answered yes.
+    What is on hold is told to `keeper` before anybody else hears the answer.
     """
     # Gather.
     entries = tuple(journal.entries())
@@ -43,20 +48,37 @@ def check_psbt(
     try:
         if register is None:
             raise Refused(reasons)  # noqa: TRY301 - recorded like every other refusal
-        cleared = clear(
-            psbt,
-            pass_digest=pass_digest,
-            register=register,
-            book=register.book(),
-            used=clearances(entries),
-            now=now,
-        )
+        on_hold = _on_hold(keeper, register, pass_digest, now)
+        try:
+            cleared = clear(
+                psbt,
+                pass_digest=pass_digest,
+                register=register,
+                book=register.book(),
+                used=clearances(entries),
+                now=now,
+            )
+        except Refused as refused:
+            raise Refused([*refused.findings, *on_hold]) from refused
+        if on_hold:
+            raise Refused(on_hold)  # noqa: TRY301 - the same
         # Record.
         _record_clearance(cleared, journal, now)
     except Refused as refused:
         journal.append(_refusal(refused.findings, pass_digest, entry_id, now))
         raise
     return cleared
+
+
+def _on_hold(
+    keeper: Keeper | None, register: Register, pass_digest: str, now: datetime
+) -> list[Finding]:
+    """Return the one thing that is said of a pass on hold, having told the keeper why it is."""
+    report = None if keeper is None else gate_hold(keeper, register, pass_digest, now=now)
+    if keeper is None or report is None:
+        return []
+    keeper.report(report)
+    return [finding("gate.on_hold", pass_digest[:16])]
 
 
 def _record_clearance(cleared: Cleared, journal: JournalStore, now: datetime) -> None:

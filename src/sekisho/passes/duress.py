@@ -12,8 +12,8 @@ keyed, so whoever lacks the key sees seven digits that mean nothing.
 4. While a statement that was surely not free is unsettled, everything is held, as when a keeper
    holds the gate. What was said of the very pass holds it for good.
 
-The work is the same for each statement, whatever comes of it: one digest, one mark, two
-comparisons that take the same time for any two values.
+The work is the same whatever comes of it: one digest for each opening, one mark for each
+statement, and comparisons that take the same time for any two values.
 """
 
 import hmac
@@ -28,8 +28,8 @@ from sekisho.kernel.errors import BadInputError
 from sekisho.kernel.fields import Fields
 from sekisho.kernel.finding import Finding, finding
 from sekisho.kernel.instants import format_instant
-from sekisho.passes.documents import SEQUENCE_MAX, approval_bytes, approval_digest
-from sekisho.passes.records import Approval, Credential, Person, Roster
+from sekisho.passes.documents import SEQUENCE_MAX
+from sekisho.passes.records import Approval, Credential, Roster
 
 FORMAT = "sekisho/openings/v1"
 KEY_BYTES = 32
@@ -74,7 +74,7 @@ class Stated:
     """A statement whose signature the caller has verified, and with which credential."""
 
     statement_id: str
-    """The digest of its bytes."""
+    """Credential, number, pass and decision: what no two statements share."""
     pass_digest: str
     person_id: str
     credential: Credential
@@ -138,15 +138,13 @@ def count_of(number: int) -> int:
     return number // MARKS
 
 
-def stated(approval: Approval, signer: Person) -> Stated:
-    """Return what is to be known of a verified statement; `signer` has the credential it names."""
-    credential = next(
-        each for each in signer.credentials if each.credential_id == approval.credential_id
-    )
+def stated(approval: Approval, credential: Credential) -> Stated:
+    """Return what is to be known of a statement that `credential` was verified to have made."""
+    name = (approval.credential_id, str(approval.sequence), approval.pass_digest)
     return Stated(
-        statement_id=approval_digest(approval_bytes(approval)).hex(),
+        statement_id=" ".join((*name, approval.decision.value)),
         pass_digest=approval.pass_digest,
-        person_id=signer.person_id,
+        person_id=approval.approver,
         credential=credential,
         number=approval.sequence,
     )
@@ -154,7 +152,8 @@ def stated(approval: Approval, signer: Person) -> Stated:
 
 def unfree_statements(statements: Iterable[Stated], openings: Openings) -> tuple[Unfree, ...]:
     """Return the statements that were not shown to be free. The work is the same for each."""
-    judged = [(each, *_judge(each, openings)) for each in statements]
+    commitments = {key: commitment(each) for key, each in openings.by_key.items()}
+    judged = [(each, *_judge(each, openings, commitments)) for each in statements]
     return tuple(
         Unfree(
             statement_id=each.statement_id,
@@ -168,27 +167,31 @@ def unfree_statements(statements: Iterable[Stated], openings: Openings) -> tuple
     )
 
 
-def is_held(holds: Holds, pass_digest: str, unfree: Iterable[Unfree]) -> bool:
-    """Return whether nothing may be done under a pass for now; it does not tell why."""
-    unfree = tuple(unfree)
-    reasons = (
-        holds.on,
-        pass_digest in holds.passes,
-        any([each.pass_digest == pass_digest for each in unfree]),  # noqa: C419 - looks at all
-        any([each.sure and each.statement_id not in holds.settled for each in unfree]),  # noqa: C419 - looks at all
-    )
-    return sum(reasons) > 0
+def hold_of(
+    keeper: Keeper,
+    statements: Iterable[Stated],
+    digests: frozenset[str],
+    *,
+    where: str,
+    now: datetime,
+) -> dict[str, Json] | None:
+    """Return the keeper's report if nothing may be done under a pass now, or None if it may.
 
-
-def hold_report(
-    keeper: Keeper, pass_digest: str, unfree: Iterable[Unfree], *, where: str, now: datetime
-) -> dict[str, Json]:
-    """Return what the keeper is told when `where` held something. For no other eyes."""
+    `digests` are those of the pass and of the standing pass that it is a child of. The report is
+    for the keeper alone; whoever else asks is told that the pass is on hold, and not why.
+    """
+    holds = keeper.holds
+    unfree = unfree_statements(statements, keeper.openings)
+    by_keeper = holds.on or not digests.isdisjoint(holds.passes)
+    on_this = sum(each.pass_digest in digests for each in unfree)
+    unsettled = sum(each.sure and each.statement_id not in holds.settled for each in unfree)
+    if not by_keeper and not on_this and not unsettled:
+        return None
     return {
         "where": where,
         "at": format_instant(now),
-        "pass_digest": pass_digest,
-        "held_by_keeper": keeper.holds.on or pass_digest in keeper.holds.passes,
+        "passes": [*sorted(digests)],
+        "held_by_keeper": by_keeper,
         "statements": [
             {
                 "statement_id": each.statement_id,
@@ -255,10 +258,13 @@ _NO_OPENING = Opening(
 """Stands in where there is none, so that as much is computed."""
 
 
-def _judge(each: Stated, openings: Openings) -> tuple[bool, bool]:
+def _judge(
+    each: Stated, openings: Openings, commitments: Mapping[bytes, bytes]
+) -> tuple[bool, bool]:
     """Return whether the opening opens the commitment, and whether the statement is free."""
-    opening = openings.by_key.get(each.credential.public_key, _NO_OPENING)
-    opened = hmac.compare_digest(commitment(opening), each.credential.commitment)
+    public_key = each.credential.public_key
+    opening = openings.by_key.get(public_key, _NO_OPENING)
+    opened = hmac.compare_digest(commitments.get(public_key, b""), each.credential.commitment)
     mark = _mark(opening.mark_key, count_of(each.number))
     usual = hmac.compare_digest(_written(mark), _written(each.number % MARKS))
     marked, free = opening.meaning is Meaning.MARKED, opening.meaning is Meaning.FREE
