@@ -3,8 +3,12 @@
 A movement is committed when its quorum is complete (a child: when its issuer signed it), whether
 or not it is ever signed by a key. Time never runs backwards here: an entry that says it is earlier
 than the one before counts as being at the same moment.
+
+A sum is over a window that has a beginning and no end: a movement that claims to lie in the future
+stays counted until that future is past, so no clock set forward empties a counter.
 """
 
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -39,3 +43,141 @@ class Committed:
     """Whether customers' coins leave (the wallet's segregation)."""
     destinations: tuple[tuple[str, Sat], ...]
     """What is paid to whom; payments to own wallets are among them."""
+
+
+ISSUER = "issuer:"
+"""The requester of a child is this and the digest of its standing pass; no person's id has it."""
+
+
+class _Counter:
+    """The movements of one key of one scope, in order, with running sums."""
+
+    __slots__ = ("again", "amounts", "anchors", "numbers", "sums")
+
+    def __init__(self) -> None:
+        self.numbers: list[int] = []
+        """Which commitments of the history these are."""
+        self.amounts: list[int] = []
+        self.sums: list[int] = [0]
+        """`sums[i]` is what the first `i` of them move together."""
+        self.anchors: dict[str, list[int]] = {}
+        """By anchor, the positions of the passes that spend it. A child is not among them."""
+        self.again: list[tuple[int, str]] = []
+        """The positions of those whose anchor was another pass's before, with the anchor."""
+
+    def add(self, number: int, amount_sat: Sat, anchor: str) -> None:
+        position = len(self.numbers)
+        self.numbers.append(number)
+        self.amounts.append(amount_sat)
+        self.sums.append(self.sums[-1] + amount_sat)
+        if anchor:
+            same = self.anchors.setdefault(anchor, [])
+            if same:
+                self.again.append((position, anchor))
+            same.append(position)
+
+    def total(self, first: int, before: int) -> int:
+        """Return what the commitments numbered `first` to `before` move, each anchor once."""
+        low, high = self._positions(first, before)
+        counted = self.sums[high] - self.sums[low]
+        if self.again:
+            begin = bisect_left(self.again, (low, ""))
+            end = bisect_left(self.again, (high, ""))
+            for anchor in {anchor for _, anchor in self.again[begin:end]}:
+                same = self._amounts(anchor, low, high)
+                counted -= sum(same) - max(same)
+        return counted
+
+    def largest(self, anchor: str, first: int, before: int) -> int:
+        """Return the most that one of the passes with this anchor moves, or 0."""
+        return max(self._amounts(anchor, *self._positions(first, before)), default=0)
+
+    def _positions(self, first: int, before: int) -> tuple[int, int]:
+        high = bisect_left(self.numbers, before)
+        return min(bisect_left(self.numbers, first), high), high
+
+    def _amounts(self, anchor: str, low: int, high: int) -> list[int]:
+        positions = self.anchors.get(anchor, [])
+        begin, end = bisect_left(positions, low), bisect_left(positions, high)
+        return [self.amounts[position] for position in positions[begin:end]]
+
+
+class History:
+    """All movements that were allowed, in order. It only grows.
+
+    Of passes with one anchor the largest counts, since the chain allows one. Children of a
+    standing pass that share an anchor are paid by one transaction, so each of them counts.
+    """
+
+    def __init__(self) -> None:
+        self._times: list[datetime] = []
+        self._counters: dict[tuple[Scope, str], _Counter] = {}
+
+    def __len__(self) -> int:
+        return len(self._times)
+
+    def commit(self, movement: Committed) -> None:
+        """Add a movement after all others, and never before them in time."""
+        number = len(self._times)
+        at = movement.at
+        self._times.append(max(at, self._times[-1]) if self._times else at)
+        anchor = "" if movement.requester.startswith(ISSUER) else movement.anchor
+        for key, amount_sat in amounts_by_key(movement).items():
+            counter = self._counters.get(key)
+            if counter is None:
+                counter = self._counters[key] = _Counter()
+            counter.add(number, amount_sat, anchor)
+
+    def sum_sat(self, scope: Scope, key: str, *, after_at: datetime, before: int) -> Sat:
+        """Return what left under one key later than `after_at`, of the first `before` movements.
+
+        The key of `Scope.ALL` is empty; only movements of customers' coins count there.
+        """
+        counter = self._counters.get((scope, key))
+        if counter is None:
+            return Sat(0)
+        return Sat(counter.total(bisect_right(self._times, after_at), before))
+
+    def sum_with_sat(
+        self,
+        this: Committed,
+        scope: Scope,
+        key: str,
+        amount_sat: Sat,
+        *,
+        after_at: datetime,
+        before: int,
+    ) -> Sat:
+        """Return the same sum as it would be if `this`, moving `amount_sat` there, came next."""
+        counter = self._counters.get((scope, key))
+        if counter is None:
+            return amount_sat
+        first = bisect_right(self._times, after_at)
+        counted = counter.total(first, before)
+        if this.requester.startswith(ISSUER):
+            return Sat(counted + amount_sat)
+        replaced = counter.largest(this.anchor, first, before)
+        return Sat(counted + max(0, amount_sat - replaced))
+
+    def first_paid_at(self, address: str, *, before: int) -> datetime | None:
+        """Return when the address was first paid by one of the first `before` movements."""
+        counter = self._counters.get((Scope.DESTINATION, address))
+        if counter is None or counter.numbers[0] >= before:
+            return None
+        return self._times[counter.numbers[0]]
+
+
+def amounts_by_key(movement: Committed) -> dict[tuple[Scope, str], Sat]:
+    """Return how much a movement adds under each key of each scope."""
+    total = Sat(sum(amount_sat for _, amount_sat in movement.destinations))
+    found: dict[tuple[Scope, str], Sat] = {
+        (Scope.WALLET, movement.wallet_id): total,
+        (Scope.REQUESTER, movement.requester): total,
+        (Scope.KEY_SET, movement.key_set): total,
+    }
+    if movement.customers:
+        found[Scope.ALL, ""] = total
+    for address, amount_sat in movement.destinations:
+        key = (Scope.DESTINATION, address)
+        found[key] = Sat(found.get(key, 0) + amount_sat)
+    return found
