@@ -1,13 +1,13 @@
 """Rules about how much: limits, the time lock, and what stays in cold wallets."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from sekisho.kernel.finding import finding
 from sekisho.kernel.money import Sat
 from sekisho.passes.policy.case import Outcome
 from sekisho.passes.policy.history import Scope, amounts_by_key
 from sekisho.passes.policy.outcomes import Inputs, allowed, denied, judged, off, passed_over
-from sekisho.passes.policy.records import ColdShare, Limit, Off, Policy, Who, Window
+from sekisho.passes.policy.records import Limit, Off, Policy, Who, Window
 from sekisho.passes.policy.weigh import (
     Weighed,
     counted_sat,
@@ -112,7 +112,7 @@ def cold_share(policy: Policy, seen: Weighed) -> Outcome:
         why = finding("passes.balance_too_small", wallet_id, moved_sat=seen.moved_sat)
     if why is not None:
         return denied(COLD_SHARE, rule.reference, (), why)
-    before, after = _cold_and_all(seen, _claims_miss_after(policy, seen, rule))
+    before, after = _cold_and_all(seen, rule.unsettled_seconds)
     inputs = (
         ("not cold before", _share(*before)),
         ("not cold after", _share(*after)),
@@ -131,25 +131,15 @@ def cold_share(policy: Policy, seen: Weighed) -> Outcome:
     return judged(COLD_SHARE, rule.reference, inputs, why)
 
 
-def _claims_miss_after(policy: Policy, seen: Weighed, rule: ColdShare) -> datetime:
-    """Return since when movements may be missing from the claimed balances.
-
-    A child's balances are those of its standing pass, which may be as old as the prices may be.
-    """
-    asked_at, seconds = seen.case.asked_at, rule.unsettled_seconds
-    if seen.case.automatic:
-        if isinstance(policy.price, Off):
-            return datetime.min.replace(tzinfo=UTC)
-        seconds = max(seconds, policy.price.standing_age_max_seconds)
-    return asked_at - timedelta(seconds=seconds)
-
-
-def _cold_and_all(seen: Weighed, after_at: datetime) -> tuple[tuple[int, int], tuple[int, int]]:
+def _cold_and_all(
+    seen: Weighed, unsettled_seconds: int
+) -> tuple[tuple[int, int], tuple[int, int]]:
     """Return customers' coins in cold wallets and in all, before and after this movement.
 
-    What left a cold wallet after `after_at` is taken to have become hot.
+    What left a cold wallet too lately to be in the claims is taken to have become hot.
     """
     case = seen.case
+    after_at = case.asked_at - timedelta(seconds=unsettled_seconds)
     cold_before = cold_after = 0
     paid = dict.fromkeys(case.wallets, 0)
     for each in case.destinations:

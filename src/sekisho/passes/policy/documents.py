@@ -228,7 +228,6 @@ def _rule(
                 "sources_min": rule.sources_min,
                 "spread_max_bps": rule.spread_max_bps,
                 "age_max_seconds": rule.age_max_seconds,
-                "standing_age_max_seconds": rule.standing_age_max_seconds,
             }
         case WalletProof():
             numbers = {"tiers": list(rule.tiers)}

@@ -169,9 +169,7 @@ class Price:
     spread_max_bps: int
     """Of the lowest."""
     age_max_seconds: int
-    """When a person asks."""
-    standing_age_max_seconds: int
-    """When an issuer makes a child: its prices are those of the standing pass."""
+    """When the requester asks, or the issuer signs a child."""
     reference: str
 
 

@@ -332,9 +332,6 @@ def _price(fields: Fields) -> Price:
         sources_min=fields.integer("sources_min", at_least=2, at_most=20),
         spread_max_bps=fields.integer("spread_max_bps", at_least=1, at_most=WHOLE_BPS),
         age_max_seconds=fields.integer("age_max_seconds", at_least=1, at_most=SECONDS_MAX),
-        standing_age_max_seconds=fields.integer(
-            "standing_age_max_seconds", at_least=1, at_most=SECONDS_MAX
-        ),
         reference=fields.text("reference"),
     )
 

@@ -160,11 +160,10 @@ def _price(rule: Price | Off, case: Case) -> tuple[Jpy | None, Finding | None]:
     wallet_id = case.wallet.wallet_id
     if isinstance(rule, Off):
         return None, finding("passes.price_not_used", wallet_id)
-    age_max_seconds = rule.standing_age_max_seconds if case.automatic else rule.age_max_seconds
     fresh: dict[str, int] = {}
     for quote in case.claims.prices:
         age_seconds = (case.asked_at - quote.quoted_at).total_seconds()
-        if 0 <= age_seconds <= age_max_seconds and quote.price_jpy > 0:
+        if 0 <= age_seconds <= rule.age_max_seconds and quote.price_jpy > 0:
             fresh[quote.source] = max(quote.price_jpy, fresh.get(quote.source, 0))
     if len(fresh) < rule.sources_min:
         return None, finding(
@@ -172,7 +171,7 @@ def _price(rule: Price | Off, case: Case) -> tuple[Jpy | None, Finding | None]:
             wallet_id,
             sources=len(fresh),
             needed=rule.sources_min,
-            age_max_seconds=age_max_seconds,
+            age_max_seconds=rule.age_max_seconds,
         )
     low, high = min(fresh.values()), max(fresh.values())
     if (high - low) * 10_000 > rule.spread_max_bps * low:
