@@ -31,11 +31,13 @@ from world import (
     register,
     reject,
     transfer_pass,
+    under_policy,
     void,
     wallet_pass,
 )
 from world_coins import DESCRIPTORS, fixed_key, funding, outpoint, payment, stranger, wallet_of
 from world_people import ONE_OF_EACH, QUORUM_PEOPLE, roster
+from world_policy import OPEN_POLICY
 
 from sekisho.chains.bitcoin.networks import Network
 from sekisho.kernel.canonical import Json
@@ -87,7 +89,7 @@ def a_pass_under_another_roster() -> Case:
 
 @attack
 def a_pass_under_a_policy_that_nobody_knows() -> Case:
-    return case(BASE, "passes.policy_unknown", policy_digest="ab" * 32)
+    return case(BASE, "passes.policy_changed", policy_digest="ab" * 32)
 
 
 @attack
@@ -160,7 +162,7 @@ def a_thiefs_wallet_in_the_name_of_ours() -> Case:
         world, SubjectType.WALLET, WALLET.wallet_id, new_digest=wallet_digest(thiefs)
     )
     world = approve(ask(world, asked), asked)
-    return case(world, NOT_IN_FORCE)
+    return case(world, NOT_IN_FORCE, "passes.subject_differs")
 
 
 @attack
@@ -175,12 +177,20 @@ def a_wallet_registered_as_if_it_were_a_roster() -> Case:
 @attack
 def a_wallet_whose_document_is_withheld() -> Case:
     without = tuple(each for each in BASE.drafts if each.kind != WALLET_FILED)
-    return case(replace(BASE, drafts=without), NOT_IN_FORCE)
+    return case(replace(BASE, drafts=without), NOT_IN_FORCE, "passes.document_missing")
 
 
 @attack
-def a_wallet_whose_registration_was_voided() -> Case:
-    world = void(BASE, wallet_pass(begin_with(WALLET), WALLET))
+def a_wallet_whose_registration_was_voided_too_late() -> Case:
+    """One person cannot undo what a quorum did: that would blind the watcher."""
+    return case(void(BASE, wallet_pass(begin_with(WALLET), WALLET)))
+
+
+@attack
+def a_wallet_whose_registration_was_voided_in_time() -> Case:
+    world = begin_with(WALLET)
+    asked = wallet_pass(world, WALLET)
+    world = approve(void(ask(world, asked), asked), asked)
     return case(world, NOT_IN_FORCE, "passes.voided")
 
 
@@ -201,25 +211,37 @@ def the_wallet_that_replaced_it() -> Case:
 def a_replacement_that_was_rejected_changes_nothing() -> Case:
     world = filed_wallet(ALLOWED, REPLACEMENT)
     asked = wallet_pass(world, REPLACEMENT, previous_digest=wallet_digest(WALLET))
-    world = reject(approve(ask(world, asked), asked), asked)
+    world = approve(reject(ask(world, asked), asked), asked)
     return Case(world=world, asked=ASKED)
 
 
 @attack
-def a_wallet_with_two_successors() -> Case:
-    world = replaced(replaced(ALLOWED, REPLACEMENT), THIEFS)
-    return Case(world=world, asked=ASKED, findings=("passes.wallet_forked",))
+def a_second_successor_comes_too_late() -> Case:
+    world = replaced(replaced(BASE, REPLACEMENT), THIEFS)
+    return case(world, transfer={"wallet_digest": wallet_digest(REPLACEMENT)})
 
 
 @attack
-def a_wallet_with_two_beginnings() -> Case:
-    return Case(world=register(ALLOWED, THIEFS), asked=ASKED, findings=("passes.wallet_forked",))
+def a_second_beginning_comes_too_late() -> Case:
+    return Case(world=register(ALLOWED, THIEFS), asked=ASKED)
 
 
 @attack
-def a_wallet_that_succeeds_itself() -> Case:
+def a_wallet_that_comes_back() -> Case:
     world = replaced(replaced(ALLOWED, REPLACEMENT), WALLET, before=REPLACEMENT)
-    return Case(world=world, asked=ASKED, findings=("passes.wallet_forked",))
+    return Case(world=world, asked=ASKED)
+
+
+@attack
+def a_registration_from_before_does_not_come_back_with_it() -> Case:
+    """A complete quorum that came too late must not wait for its hour."""
+    late = filed_wallet(BASE, THIEFS)
+    asked = wallet_pass(late, THIEFS, previous_digest=wallet_digest(WALLET))
+    late = ask(late, asked)
+    world = replaced(late, REPLACEMENT)
+    world = approve(world, asked)
+    world = replaced(world, WALLET, before=REPLACEMENT)
+    return case(approve(world, asked, by=("doi",)))
 
 
 @attack
@@ -233,6 +255,7 @@ def a_wallet_needs_the_quorum_of_admin_passes() -> Case:
     two = Quorum(at_least=(("finance", 2), *ONE_OF_EACH.at_least[1:]))
     people = roster(quorum_admin=two)
     world = at_genesis(people, adopted_by=(*QUORUM_PEOPLE, "fujii"))
+    world = under_policy(world, OPEN_POLICY, by=(*QUORUM_PEOPLE, "fujii"))
     return case(register(world, WALLET), NOT_IN_FORCE, MISSING)
 
 

@@ -82,7 +82,7 @@ def why_not_adopted(register: Register, digest: str) -> list[Finding]:
     if not isinstance(admin, Admin):
         return [finding("passes.not_admin", asked.pass_id)]
     heard = tally_of(register, digest)
-    findings = [*_binding_findings(register, asked, admin), *statement_findings(heard, asked)]
+    findings = [*_binding_findings(register, digest, admin), *statement_findings(heard, asked)]
     moments = [at for each in heard.counting for at in (each.heard_at, each.approval.signed_at)]
     if moments and max(moments) >= register.roster.expires_at:
         at = format_instant(register.roster.expires_at)
@@ -153,8 +153,9 @@ def _put_in_force(register: Register, admin: Admin, now: InForce) -> None:
             pass  # key register, vault and plan are read where they are used
 
 
-def _binding_findings(register: Register, asked: Pass, admin: Admin) -> list[Finding]:
+def _binding_findings(register: Register, digest: str, admin: Admin) -> list[Finding]:
     """Return whether the pass was asked for here, and under what is in force now."""
+    asked = register.passes[digest].asked
     findings: list[Finding] = []
     if asked.genesis_digest != register.genesis_digest:
         findings.append(
@@ -182,19 +183,23 @@ def _binding_findings(register: Register, asked: Pass, admin: Admin) -> list[Fin
     only = _ONLY_ID.get(admin.subject_type, admin.subject_id)
     if admin.subject_id != only:
         findings.append(finding("passes.subject_differs", admin.subject_id, expected=only))
-    if admin.previous_digest != _current(register, admin):
+    since_seq, current = _current(register, admin)
+    if admin.previous_digest != current or since_seq > register.passes[digest].seq:
         findings.append(finding("passes.superseded", asked.pass_id, subject_id=admin.subject_id))
     return findings
 
 
-def _current(register: Register, admin: Admin) -> str:
-    """Return the digest that the subject of an admin pass has now; empty where there is none."""
+def _current(register: Register, admin: Admin) -> tuple[int, str]:
+    """Return since which place the subject of an admin pass is what it is now, and its digest.
+
+    A pass from before that place is over, even if what it replaces should ever come back.
+    """
     if admin.subject_type in _ROSTERS:
-        return register.roster_digest
+        return register.rosters.get(register.roster_digest, 0), register.roster_digest
     if admin.subject_type in _PEOPLE:
-        return ""
+        return 0, ""
     now = register.in_force.get((admin.subject_type, admin.subject_id))
-    return "" if now is None else now.digest
+    return (0, "") if now is None else (now.since_seq, now.digest)
 
 
 def _roster_findings(register: Register, digest: str, admin: Admin, heard: Tally) -> list[Finding]:

@@ -11,7 +11,7 @@ from itertools import pairwise
 from struct import error as StructError  # noqa: N812 - so that it reads as what it is
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from fido2 import cbor
 
 from sekisho.kernel.errors import BadInputError
@@ -24,6 +24,15 @@ _CHAIN_MAX = 6
 _AAGUID_EXTENSION = x509.ObjectIdentifier("1.3.6.1.4.1.45724.1.1.4")
 _UNREADABLE = (ValueError, TypeError, KeyError, IndexError, RecursionError, StructError)
 """What the CBOR reader raises for bytes that are none."""
+_NO_CERTIFICATE = (
+    ValueError,
+    TypeError,
+    x509.InvalidVersion,
+    x509.DuplicateExtension,
+    x509.ExtensionNotFound,
+    x509.UnsupportedGeneralNameType,
+)
+"""What the reader of certificates raises for bytes that are none, or not one of the kind."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,18 +104,15 @@ def leads_to_a_root(attested: Attested, roots: Sequence[TrustRoot], now: datetim
         return False
     try:
         chain = [x509.load_der_x509_certificate(each) for each in attested.chain]
-        in_time = all(
-            each.not_valid_before_utc <= now <= each.not_valid_after_utc
-            for each in (*chain, *believed)
-        )
-        linked = all(_issued(child, issuer) for child, issuer in pairwise(chain))
-        return (
-            in_time
-            and linked
-            and any(chain[-1] == root or _issued(chain[-1], root) for root in believed)
-        )
-    except ValueError:
+    except _NO_CERTIFICATE:
         return False
+    linked = all(_issued(child, issuer) for child, issuer in pairwise(chain))
+    ends = [root for root in believed if chain[-1] == root or _issued(chain[-1], root)]
+    return (
+        linked
+        and all(_is_in_time(each, now) for each in chain)
+        and any(_is_in_time(each, now) for each in ends)
+    )
 
 
 def check_packed_certificate(attested: Attested) -> None:
@@ -124,7 +130,7 @@ def check_packed_certificate(attested: Attested) -> None:
             for each in certificate.extensions
             if each.oid == _AAGUID_EXTENSION and isinstance(each.value, x509.UnrecognizedExtension)
         ]
-    except (ValueError, x509.ExtensionNotFound) as error:
+    except _NO_CERTIFICATE as error:
         raise BadInputError(where, "cannot be read") from error
     if [each.value for each in units] != ["Authenticator Attestation"] or constraints.value.ca:
         raise BadInputError(where, "is not one for authenticators")
@@ -148,9 +154,13 @@ def _issued(child: x509.Certificate, issuer: x509.Certificate) -> bool:
     try:
         child.verify_directly_issued_by(issuer)
         constraints = issuer.extensions.get_extension_for_class(x509.BasicConstraints)
-    except (ValueError, TypeError, InvalidSignature, x509.ExtensionNotFound):
+    except (*_NO_CERTIFICATE, InvalidSignature, UnsupportedAlgorithm):
         return False
     return constraints.value.ca
+
+
+def _is_in_time(certificate: x509.Certificate, now: datetime) -> bool:
+    return certificate.not_valid_before_utc <= now <= certificate.not_valid_after_utc
 
 
 def _load_root(root: TrustRoot) -> x509.Certificate:

@@ -29,7 +29,7 @@ from sekisho.passes.policy.evaluate import evaluate, hold_seconds
 from sekisho.passes.policy.history import Committed
 from sekisho.passes.policy.people import BUSINESS_HOURS, OWN_MACHINE, QUORUM
 from sekisho.passes.policy.records import Policy
-from sekisho.passes.records import Admin, Automatic, Pass, Transfer
+from sekisho.passes.records import Admin, Automatic, Pass, SubjectType, Transfer
 from sekisho.passes.register import Commitment, InForce, Register
 from sekisho.wallets.documents import wallet_digest
 from sekisho.wallets.records import ChangeRule, Wallet
@@ -68,7 +68,8 @@ def wallet_in_force(register: Register, wallet_id: str) -> tuple[Wallet | None, 
     reasons = [finding("passes.wallet_not_in_force", wallet_id)]
     for digest, known in register.passes.items():
         action = known.asked.action
-        if isinstance(action, Admin) and action.subject_id == wallet_id:
+        about = (SubjectType.WALLET, wallet_id)
+        if isinstance(action, Admin) and (action.subject_type, action.subject_id) == about:
             reasons.extend(why_not_adopted(register, digest))
     return None, reasons
 
