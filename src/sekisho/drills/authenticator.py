@@ -9,7 +9,6 @@ EdDSA. The same word, and the same calls in the same order, give the same bytes.
 
 import hashlib
 import json
-from base64 import urlsafe_b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -25,9 +24,10 @@ from fido2 import cbor
 
 from sekisho.kernel.canonical import Json
 from sekisho.kernel.digest import tagged_digest
+from sekisho.passes.assertion import PRESENT, VERIFIED, base64url
 
-PRESENT, VERIFIED, ELIGIBLE, BACKED_UP, ATTESTED = 0x01, 0x04, 0x08, 0x10, 0x40
-"""Flags of authenticator data: user present, user verified, key may be copied, key was copied."""
+_ATTESTED = 0x40
+"""The flag of authenticator data that hold a new credential."""
 _AAGUID_EXTENSION = x509.ObjectIdentifier("1.3.6.1.4.1.45724.1.1.4")
 _ORDER_P256 = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 _MADE_AT = datetime(2020, 1, 1, tzinfo=UTC)
@@ -101,14 +101,20 @@ class Authenticator:
         """Return a credential's public key as a COSE key."""
         return cose_key(self._keys[handle][1])
 
-    def make_credential(self, rp_id: str, client_data_hash: bytes) -> tuple[bytes, bytes]:
-        """Return a new credential's handle and its attestation object."""
+    def make_credential(
+        self, rp_id: str, client_data_hash: bytes, *, flags: int | None = None
+    ) -> tuple[bytes, bytes]:
+        """Return a new credential's handle and its attestation object.
+
+        `flags` stand in for the device's own, for a caller that verifies the user itself.
+        """
+        flags = self.flags if flags is None else flags
         number = len(self._keys) + 1
         handle = _bytes(f"{self._seed} handle {number}")
         key = _private_key(f"{self._seed} key {number}", self._algorithm)
         self._keys[handle] = (rp_id, key)
         attested = self._maker.aaguid + len(handle).to_bytes(2, "big") + handle + cose_key(key)
-        authenticator_data = self._authenticator_data(rp_id, self.flags | ATTESTED) + attested
+        authenticator_data = self._authenticator_data(rp_id, flags | _ATTESTED) + attested
         statement = self._statement(key, authenticator_data + client_data_hash)
         return handle, cbor.encode(
             {
@@ -118,14 +124,18 @@ class Authenticator:
             }
         )
 
-    def get_assertion(self, handle: bytes, client_data_hash: bytes) -> tuple[bytes, bytes]:
+    def get_assertion(
+        self, handle: bytes, client_data_hash: bytes, *, flags: int | None = None
+    ) -> tuple[bytes, bytes]:
         """Return authenticator data and the signature over them and the client data's hash.
 
         Raises `KeyError` for a credential that the device did not make.
         """
         rp_id, key = self._keys[handle]
         self.sign_count += 1
-        authenticator_data = self._authenticator_data(rp_id, self.flags)
+        authenticator_data = self._authenticator_data(
+            rp_id, self.flags if flags is None else flags
+        )
         return authenticator_data, sign(key, authenticator_data + client_data_hash)
 
     def _authenticator_data(self, rp_id: str, flags: int) -> bytes:
@@ -209,11 +219,6 @@ def cose_key(key: PrivateKey) -> bytes:
         return cbor.encode({1: 1, 3: int(Algorithm.EDDSA), -1: 6, -2: x})
     point = key.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
     return cbor.encode({1: 2, 3: int(Algorithm.ES256), -1: 1, -2: point[1:33], -3: point[33:]})
-
-
-def base64url(data: bytes) -> str:
-    """Return `data` as WebAuthn writes bytes in JSON."""
-    return urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
 def maker_of(seed: str) -> Maker:
