@@ -105,10 +105,10 @@ def _passkey_fault(ballot: Ballot, passkeys: Passkeys) -> Finding | None:
         return None
     who, name = ballot.approval.approver, credential.credential_id
     if not credential.attested and passkeys.attested_required:
-        return finding("passes.credential_not_attested", who, credential_id=name)
+        return finding("passes.approval_not_attested", who, credential_id=name)
     portable = assertion.backed_up or not assertion.device_bound
     if portable and passkeys.device_bound_required:
-        return finding("passes.credential_backed_up", who, credential_id=name)
+        return finding("passes.approval_backed_up", who, credential_id=name)
     return None
 
 
