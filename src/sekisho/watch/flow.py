@@ -25,6 +25,8 @@ from sekisho.kernel.digest import document_digest
 from sekisho.kernel.errors import BadInputError
 from sekisho.kernel.finding import Finding, Refused, bounded_findings, finding
 from sekisho.kernel.ulid import make_ulid
+from sekisho.passes.duress import Keeper, Stated, hold_of
+from sekisho.passes.evidence import gather_evidence
 from sekisho.wallets.coins import fold_holdings
 from sekisho.wallets.registry import open_book
 from sekisho.watch.chain_order import in_chain_order
@@ -34,6 +36,7 @@ from sekisho.watch.movement import reconstruct, revealed_scripts
 from sekisho.watch.raw_block import Reading
 from sekisho.watch.records import Movement, Verdict, VerdictKind, WatchState
 from sekisho.watch.state import WATCH_JUDGED, by_anchor, fold_state, watched_wallets
+from sekisho.watch.voices import voices
 
 _KEPT = frozenset({VerdictKind.MATCHED, VerdictKind.REPLACEMENT})
 _REVEALING = frozenset({ScriptKind.P2PKH, ScriptKind.P2SH, ScriptKind.P2WPKH, ScriptKind.P2WSH})
@@ -52,6 +55,9 @@ class Watch:
     state: WatchState
     judged: dict[str, Entry]
     """Verdicts already in the journal, by their derived id."""
+    keeper: Keeper | None = None
+    statements: tuple[Stated, ...] = ()
+    """What was said, as far as the keeper holds openings."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +75,7 @@ def open_watch(
     *,
     genesis_digest: str,
     now: datetime,
+    keeper: Keeper | None = None,
 ) -> Watch:
     """Gather the state. Raises `BadInputError` if no wallet is in force: nothing to watch."""
     entries = tuple(journal.entries())
@@ -87,6 +94,8 @@ def open_watch(
         outputs=dict(holdings.outputs),
         state=state,
         judged={entry.entry_id: entry for entry in entries if entry.kind == WATCH_JUDGED},
+        keeper=keeper,
+        statements=() if keeper is None else voices(gather_evidence(entries), keeper.openings),
     )
 
 
@@ -113,6 +122,8 @@ def judge_parsed(watch: Watch, transaction: Transaction, *, now: datetime) -> Ju
     verdict = match(movement, watch.state)
     if verdict.kind in _KEPT:
         verdict = _if_signed(verdict, movement)
+    if verdict.kind in _KEPT:
+        verdict = _unless_held(watch, verdict, now)
     entry = _recorded(watch, verdict, now)
     _follow(watch, movement, verdict)
     return Judged(movement=movement, verdict=verdict, entry=entry)
@@ -137,6 +148,21 @@ def _if_signed(verdict: Verdict, movement: Movement) -> Verdict:
     if not found:
         return verdict
     findings = (*verdict.findings, *found)
+    return replace(verdict, kind=VerdictKind.UNDETERMINED, findings=findings)
+
+
+def _unless_held(watch: Watch, verdict: Verdict, now: datetime) -> Verdict:
+    """Return the verdict, or undetermined while its pass is on hold; the keeper is told why."""
+    digests = frozenset(
+        each.digest for each in watch.state.passes if each.pass_id == verdict.pass_id
+    )
+    keeper, report = watch.keeper, None
+    if keeper is not None:
+        report = hold_of(keeper, watch.statements, digests, where="watch", now=now)
+    if keeper is None or report is None:
+        return verdict
+    keeper.report({**report, "txid": verdict.txid})
+    findings = (*verdict.findings, finding("watch.on_hold", verdict.pass_id))
     return replace(verdict, kind=VerdictKind.UNDETERMINED, findings=findings)
 
 
