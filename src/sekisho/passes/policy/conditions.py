@@ -7,6 +7,7 @@ from sekisho.passes.policy.case import Outcome
 from sekisho.passes.policy.outcomes import judged, off, passed_over
 from sekisho.passes.policy.records import Off, Policy
 from sekisho.passes.policy.weigh import Weighed, is_known
+from sekisho.wallets.records import UNPROVEN
 
 EFFECTIVE = "effective"
 ALLOW_LIST = "allow_list"
@@ -14,7 +15,6 @@ LOOK_ALIKE = "look_alike"
 FEES = "fees"
 PRICE = "price"
 WALLET_PROOF = "wallet_proof"
-UNPROVEN = "unproven"
 
 
 def effective(policy: Policy, seen: Weighed) -> Outcome:

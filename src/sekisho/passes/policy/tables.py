@@ -93,6 +93,14 @@ def clock(minute: int) -> str:
     return f"{minute // 60:02}:{minute % 60:02}"
 
 
+def read_amount(fields: Fields, name: str) -> Sat:
+    """Return one amount of coins, written as `{ btc = "1.5" }` or `{ sat = "150000000" }`."""
+    bound = _bound(fields, name)
+    if bound.size_sat is None or bound != Bound(size_sat=bound.size_sat):
+        raise fields.fail(name, "is not one amount of btc or sat")
+    return bound.size_sat
+
+
 def _day(text: str, utc_offset_minutes: int, fields: Fields, name: str) -> datetime:
     """Return the instant at which that day begins by the pack's own clock."""
     found = _DAY.fullmatch(text)
@@ -315,11 +323,8 @@ def _look_alike(fields: Fields) -> LookAlike:
 
 
 def _fees(fields: Fields) -> Fees:
-    fee_max = _bound(fields, "fee_max")
-    if fee_max.size_sat is None or fee_max != Bound(size_sat=fee_max.size_sat):
-        raise fields.fail("fee_max", "is not one amount of btc or sat")
     return Fees(
-        fee_max_sat=fee_max.size_sat,
+        fee_max_sat=read_amount(fields, "fee_max"),
         feerate_max_sat_per_kvb=fields.integer(
             "feerate_max_sat_per_kvb", at_least=1, at_most=_FEERATE_MAX_SAT_PER_KVB
         ),
