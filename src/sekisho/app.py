@@ -30,6 +30,11 @@ class Installation:
     journal: JournalStore
     chain: ChainStore
 
+    @property
+    def genesis_digest(self) -> str:
+        """The genesis digest that is pinned here; empty while none is."""
+        return self.workspace.genesis_digest
+
     def pinned_genesis(self) -> str:
         """Return the genesis digest that is pinned here; raises `BadInputError` if none is."""
         if not self.workspace.genesis_digest:

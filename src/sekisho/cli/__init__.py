@@ -9,7 +9,7 @@ import traceback
 import typer
 from typer.exceptions import Abort, Exit, TyperException
 
-from sekisho.cli import drill, gate, init, journal, passes, roster, scan, wallets
+from sekisho.cli import drill, gate, init, journal, passes, roster, roster_changes, scan, wallets
 from sekisho.cli.output import (
     EXIT_BAD_INPUT,
     EXIT_NO,
@@ -33,6 +33,7 @@ app = typer.Typer(
 )
 app.command("drill")(drill.run)
 app.command("init")(init.run)
+roster.app.add_typer(roster_changes.app)
 app.add_typer(roster.app, name="roster")
 app.add_typer(wallets.app, name="wallets")
 app.add_typer(passes.app, name="pass")

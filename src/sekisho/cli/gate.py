@@ -10,7 +10,7 @@ from sekisho.cli.options import JsonOption, WorkspaceOption, read_file
 from sekisho.cli.output import put_json, say
 from sekisho.gate.flow import check_psbt
 from sekisho.gate.reading import PSBT_SIZE_MAX_BYTES, psbt_bytes
-from sekisho.passes.flow import find_pass
+from sekisho.passes.flow import desk_of_pass
 
 app = typer.Typer(help="The gate: bytes against pass.", no_args_is_help=True)
 
@@ -28,11 +28,12 @@ def check(
     with installation(workspace) as here:
         now = current_time()
         genesis = here.pinned_genesis()
+        _, digest = desk_of_pass(here.journal, name, genesis_digest=genesis)
         cleared = check_psbt(
             data,
             journal=here.journal,
             genesis_digest=genesis,
-            pass_digest=find_pass(here.journal, name),
+            pass_digest=digest,
             entry_id=new_id(now),
             now=now,
         )

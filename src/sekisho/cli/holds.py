@@ -9,7 +9,7 @@ import typer
 from sekisho.app import installation
 from sekisho.cli.options import JsonOption, WorkspaceOption
 from sekisho.cli.output import findings_json, put_findings, put_json, say
-from sekisho.cli.people import trust_of
+from sekisho.cli.people import desk_of
 from sekisho.edges.keepers import (
     create_keeper,
     open_keeper,
@@ -102,7 +102,7 @@ def show(
     _, reason = read_holds(keeper)
     held = open_keeper(keeper, workspace=workspace)
     with installation(workspace) as here:
-        findings = check_openings(trust_of(here).roster, held.openings)
+        findings = check_openings(desk_of(here).register.roster, held.openings)
     reports = sorted(str(each) for each in (keeper / "reports").iterdir())
     if json:
         put_json(

@@ -1,6 +1,7 @@
 """`sekisho pass`: ask, approve, reject, void, show."""
 
-from datetime import timedelta
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -22,33 +23,36 @@ from sekisho.cli.options import (
     unlock,
 )
 from sekisho.cli.output import put_json, say, terminal
-from sekisho.cli.people import Terms, ask_with, trust_of
+from sekisho.cli.people import Terms, ask_with, desk_of, signer_of
 from sekisho.cli.standing import put_standing, standing_json, subject_of
-from sekisho.edges.keys import take_sequence
 from sekisho.kernel.errors import BadInputError
 from sekisho.kernel.finding import Refused
-from sekisho.kernel.money import parse_btc
-from sekisho.kernel.words import digest_words
-from sekisho.passes.evidence import gather_evidence
-from sekisho.passes.flow import find_pass, standing_in, state
-from sekisho.passes.life import AnchorFate, PassState, clearances, issued_digests, state_of_pass
+from sekisho.kernel.money import Jpy, parse_btc, parse_whole
+from sekisho.passes.ballots import same_words
+from sekisho.passes.flow import Desk, desk_of_pass, issue_due, open_desk, state
+from sekisho.passes.life import (
+    AnchorFate,
+    Clearance,
+    PassState,
+    clearances,
+    state_of_pass,
+)
 from sekisho.passes.records import (
     AnyInputs,
     ChangeAllowance,
+    Claims,
     Decision,
     FeeRule,
+    HeldBalance,
     ListedInputs,
     Payment,
+    PriceQuote,
     Replacement,
     TransactionRule,
     Transfer,
 )
-from sekisho.passes.verify import (
-    Standing,
-    Trust,
-    wallet_in_force,
-    wallets_in_force,
-)
+from sekisho.passes.register import Register
+from sekisho.passes.verify import Standing, standing_of, wallet_in_force, wallets_in_force
 from sekisho.wallets.coins import Holdings
 from sekisho.wallets.documents import wallet_digest
 from sekisho.wallets.flow import holdings_of
@@ -76,6 +80,13 @@ def ask(
     anchor: Annotated[
         str, typer.Option(help="The coin that must be spent; else the first of --coin.")
     ] = "",
+    price: Annotated[
+        list[str] | None,
+        typer.Option(help="SOURCE=JPY, what a source says a bitcoin costs now, once for each."),
+    ] = None,
+    replaces: Annotated[
+        str, typer.Option(help="The id of the pass that this one replaces; keep its anchor.")
+    ] = "",
     hours: Annotated[int, typer.Option(min=1, max=8760, help="How long the pass is valid.")] = 24,
     workspace: WorkspaceOption = Path(),
     passphrase_file: PassphraseFileOption = None,
@@ -90,19 +101,24 @@ def ask(
     unlocked = unlock(key, passphrase_file)
     now = current_time()
     with installation(workspace) as here:
-        trust = trust_of(here)
+        desk = desk_of(here)
+        holdings = holdings_of(here.chain, wallets_in_force(desk.register))
         action = _transfer(
-            here,
-            trust,
+            desk.register,
+            holdings,
             wallet,
             payments=tuple(_payment(each, here.workspace.network) for each in pay),
             outpoints=tuple(parse_outpoint(each, f"--coin {each}") for each in coin or ()),
             anchor=anchor,
             fee=_fee(fee_max, feerate_max),
-            fee_bump=fee_bump,
+            replacement=Replacement(fee_bump=fee_bump, replaces=replaces),
+        )
+        claims = Claims(
+            prices=tuple(_price(each, now) for each in price or ()),
+            balances=_balances(desk.register, holdings),
         )
         terms = Terms(terminal_id=terminal_id, purpose=purpose, valid_for=timedelta(hours=hours))
-        standing = ask_with(here, trust, unlocked, action=action, terms=terms, now=now)
+        standing = ask_with(desk, unlocked, action=action, terms=terms, now=now, claims=claims)
     put_standing(standing, as_json=json, state=PassState.ASKED.value, only_id=only_id)
 
 
@@ -189,10 +205,11 @@ def show(
 ) -> None:
     """Show what a pass allows, who said what of it, and what is missing."""
     with installation(workspace) as here:
-        standing = standing_in(here.journal, find_pass(here.journal, name))
-        where = _life(here, standing)
+        desk, digest = desk_of_pass(here.journal, name, genesis_digest=here.genesis_digest)
+        standing = standing_of(desk.register, digest)
+        where = _life(desk, standing)
         spender = _anchor_spender(here, standing)
-        subject = subject_of(gather_evidence(here.journal.entries()), standing)
+        subject = subject_of(desk.register, standing)
     put_standing(
         standing, as_json=json, state=where.value, anchor_spender=spender, subject=subject
     )
@@ -202,16 +219,14 @@ def show(
 def list_passes(workspace: WorkspaceOption = Path(), *, json: JsonOption = False) -> None:
     """List every pass with where it is in its life."""
     with installation(workspace) as here:
-        digests = list(gather_evidence(here.journal.entries()).passes)
-        pairs: list[tuple[Standing, str]] = []
-        unreadable: list[str] = []
-        for digest in digests:
-            try:
-                standing = standing_in(here.journal, digest)
-            except BadInputError as error:
-                unreadable.append(str(error))
-                continue
-            pairs.append((standing, _life(here, standing).value))
+        desk = open_desk(here.journal, genesis_digest=here.pinned_genesis())
+        register = desk.register
+        used = clearances(here.journal.entries())
+        pairs = [
+            (standing, _life(desk, standing, used).value)
+            for standing in (standing_of(register, digest) for digest in register.passes)
+        ]
+        unreadable = [str(each) for each in register.unreadable]
     if json:
         passes = [standing_json(each, state=where) for each, where in pairs]
         put_json({"passes": passes, "unreadable": unreadable})
@@ -222,6 +237,21 @@ def list_passes(workspace: WorkspaceOption = Path(), *, json: JsonOption = False
         table.add_row(asked.pass_id, where, asked.requester, Text(asked.purpose))  # no markup
     terminal().print(table)
     say(*unreadable)
+
+
+@app.command("issue")
+def issue(workspace: WorkspaceOption = Path(), *, json: JsonOption = False) -> None:
+    """Hand on to the gate every pass whose quorum is complete and whose time lock has ended."""
+    with installation(workspace) as here:
+        desk = desk_of(here)
+        issued = issue_due(desk, now=current_time())
+    if json:
+        put_json({"issued": [each.asked.pass_id for each in issued]})
+        return
+    for each in issued:
+        say(f"Issued {each.asked.pass_id}: {each.asked.purpose}")
+    if not issued:
+        say("No pass is waiting to be issued.")
 
 
 def _state(
@@ -238,41 +268,35 @@ def _state(
 ) -> None:
     unlocked = unlock(key, passphrase_file)
     with installation(workspace) as here:
-        digest = find_pass(here.journal, name)
-        if words and not _same_words(words, digest):
+        desk, digest = desk_of_pass(here.journal, name, genesis_digest=here.genesis_digest)
+        if words and not same_words(words, digest):
             raise BadInputError("--words", "are not the words of this pass: do not approve it")
         standing = state(
-            here.journal,
+            desk,
             digest,
             decision,
-            key=unlocked.private,
-            public_key=unlocked.public_key,
+            signer=signer_of(unlocked),
             terminal_id=terminal_id,
-            take_sequence=lambda at_least: take_sequence(unlocked, at_least=at_least),
             now=current_time(),
             words=words,
             reason=reason,
         )
-        where = _life(here, standing)
-        subject = subject_of(gather_evidence(here.journal.entries()), standing)
+        where = _life(desk, standing)
+        subject = subject_of(desk.register, standing)
     if not as_json:
         say(f"Signed: {decision.value}.")
     put_standing(standing, as_json=as_json, state=where.value, subject=subject)
 
 
-def _same_words(words: str, digest: str) -> bool:
-    given = tuple(words.split())
-    raw = bytes.fromhex(digest)
-    return given in {digest_words(raw, "en"), digest_words(raw, "ja")}
-
-
-def _life(here: Installation, standing: Standing) -> PassState:
+def _life(desk: Desk, standing: Standing, used: Sequence[Clearance] | None = None) -> PassState:
     """Return the state of a pass by the journal. How deep a spending lies, only a node can say."""
-    entries = tuple(here.journal.entries())
+    if standing.adopted is not None:
+        return PassState.SETTLED
+    cleared = clearances(desk.journal.entries()) if used is None else used
     return state_of_pass(
         standing,
-        issued=standing.digest in issued_digests(entries),
-        cleared=[each for each in clearances(entries) if each.pass_digest == standing.digest],
+        issued=standing.digest in desk.issued,
+        cleared=[each for each in cleared if each.pass_digest == standing.digest],
         anchor=AnchorFate.UNSPENT,
         now=current_time(),
     )
@@ -289,21 +313,20 @@ def _anchor_spender(here: Installation, standing: Standing) -> str:
 
 
 def _transfer(
-    here: Installation,
-    trust: Trust,
+    register: Register,
+    holdings: Holdings,
     wallet_id: str,
     *,
     payments: tuple[Payment, ...],
     outpoints: tuple[OutPoint, ...],
     anchor: str,
     fee: FeeRule,
-    fee_bump: bool,
+    replacement: Replacement,
 ) -> Transfer:
     """Return the transfer that the options describe, from the wallet in force."""
-    wallet, reasons = wallet_in_force(trust, wallet_id)
+    wallet, reasons = wallet_in_force(register, wallet_id)
     if wallet is None:
         raise Refused(reasons)
-    holdings = holdings_of(here.chain, wallets_in_force(trust))
     return Transfer(
         chain=wallet.chain,
         wallet_id=wallet_id,
@@ -320,7 +343,23 @@ def _transfer(
             sequence_max=_UINT32_MAX,
         ),
         fee=fee,
-        replacement=Replacement(fee_bump=fee_bump, replaces=""),
+        replacement=replacement,
+    )
+
+
+def _price(text: str, now: datetime) -> PriceQuote:
+    source, separator, price = text.rpartition("=")
+    if not separator or not source:
+        raise BadInputError(f"--price {text[:80]!r}", "is not SOURCE=JPY")
+    whole = parse_whole(price.replace(",", ""), f"--price {text[:80]}")
+    return PriceQuote(source=source, price_jpy=Jpy(whole), quoted_at=now)
+
+
+def _balances(register: Register, holdings: Holdings) -> tuple[HeldBalance, ...]:
+    """Return what every wallet in force holds, by the transactions that we have seen."""
+    return tuple(
+        HeldBalance(wallet_id=wallet_id, amount_sat=holdings.balance_sat(wallet_id))
+        for wallet_id in sorted(register.wallets)
     )
 
 

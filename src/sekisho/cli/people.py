@@ -7,30 +7,21 @@ from sekisho.app import Installation, current_time, new_id
 from sekisho.edges.keys import UnlockedKey, take_sequence
 from sekisho.kernel.errors import BadInputError
 from sekisho.kernel.finding import Refused
-from sekisho.passes.evidence import gather_evidence
-from sekisho.passes.flow import ask
-from sekisho.passes.records import Admin, Pass, Roster, Transfer
-from sekisho.passes.verify import Standing, Trust, establish_trust
-
-
-def trust_of(here: Installation) -> Trust:
-    """Return what the pinned genesis leads to, or raise `Refused` with every reason."""
-    trust, reasons = establish_trust(
-        gather_evidence(here.journal.entries()),
-        genesis_digest=here.pinned_genesis(),
-        now=current_time(),
-    )
-    if trust is None:
-        raise Refused(reasons)
-    return trust
-
-
-def owner_of(roster: Roster, public_key: bytes, where: str) -> str:
-    """Return whose key it is; raises `BadInputError` at `where` if it is nobody's."""
-    for person in roster.people:
-        if public_key in {each.public_key for each in person.credentials}:
-            return person.person_id
-    raise BadInputError(where, "belongs to nobody on the roster")
+from sekisho.passes.flow import Desk, Signer, ask, file_document, open_desk
+from sekisho.passes.fold import why_not_trusted
+from sekisho.passes.records import (
+    NO_CLAIMS,
+    Admin,
+    Automatic,
+    Claims,
+    Pass,
+    Roster,
+    SubjectType,
+    Transfer,
+)
+from sekisho.passes.register import Register
+from sekisho.passes.sign import sign_approval
+from sekisho.passes.verify import Standing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,33 +33,85 @@ class Terms:
     valid_for: timedelta
 
 
+def desk_of(here: Installation) -> Desk:
+    """Return the desk that the pinned genesis leads to, or raise `Refused` with every reason."""
+    desk = open_desk(here.journal, genesis_digest=here.pinned_genesis())
+    reasons = why_not_trusted(desk.register, now=current_time())
+    if reasons:
+        raise Refused(reasons)
+    return desk
+
+
+def owner_of(roster: Roster, public_key: bytes, where: str) -> str:
+    """Return whose key it is; raises `BadInputError` at `where` if it is nobody's."""
+    for person in roster.people:
+        if public_key in {each.public_key for each in person.credentials}:
+            return person.person_id
+    raise BadInputError(where, "belongs to nobody on the roster")
+
+
+def signer_of(key: UnlockedKey) -> Signer:
+    """Return what signs with an unlocked key file."""
+    return Signer(
+        public_key=key.public_key,
+        sign=lambda approval: sign_approval(approval, key.private),
+        take_sequence=lambda at_least: take_sequence(key, at_least=at_least),
+    )
+
+
 def ask_with(
-    here: Installation,
-    trust: Trust,
+    desk: Desk,
     key: UnlockedKey,
     *,
-    action: Transfer | Admin,
+    action: Transfer | Automatic | Admin,
     terms: Terms,
     now: datetime,
+    claims: Claims = NO_CLAIMS,
 ) -> Standing:
-    """Ask for a pass now, bound to this genesis and roster, under the key's next number."""
+    """Ask for a pass now, bound to what is in force, under the key's next number."""
+    register = desk.register
     asked = Pass(
         pass_id=new_id(now),
-        requester=owner_of(trust.roster, key.public_key, str(key.path)),
+        requester=owner_of(register.roster, key.public_key, str(key.path)),
         terminal_id=terms.terminal_id,
         purpose=terms.purpose,
         not_before_at=now,
         expires_at=now + terms.valid_for,
-        genesis_digest=trust.genesis_digest,
-        roster_digest=trust.genesis_digest,
-        policy_digest="",
+        genesis_digest=register.genesis_digest,
+        roster_digest=register.roster_digest or register.genesis_digest,
+        policy_digest=register.policy_digest,
         action=action,
+        claims=claims,
     )
-    return ask(
-        here.journal,
-        asked,
-        key=key.private,
-        public_key=key.public_key,
-        take_sequence=lambda at_least: take_sequence(key, at_least=at_least),
-        now=now,
+    return ask(desk, asked, signer=signer_of(key), now=now)
+
+
+def ask_to_put_in_force(
+    desk: Desk,
+    key: UnlockedKey,
+    *,
+    subject_type: SubjectType,
+    subject_id: str,
+    document: bytes,
+    terms: Terms,
+    now: datetime,
+) -> Standing:
+    """File a document and ask a quorum to put it in force in place of the one before."""
+    owner = owner_of(desk.register.roster, key.public_key, str(key.path))
+    what = "roster" if subject_type is SubjectType.RECOVERY else subject_type.value
+    digest = file_document(desk.journal, what, document, actor=owner, now=now)
+    action = Admin(
+        subject_type=subject_type,
+        subject_id=subject_id,
+        previous_digest=current_digest(desk.register, subject_type, subject_id),
+        new_digest=digest,
     )
+    return ask_with(desk, key, action=action, terms=terms, now=now)
+
+
+def current_digest(register: Register, subject_type: SubjectType, subject_id: str) -> str:
+    """Return the digest of what is in force now for a subject; empty where nothing is."""
+    if subject_type in {SubjectType.ROSTER, SubjectType.RECOVERY}:
+        return register.roster_digest
+    now = register.in_force.get((subject_type, subject_id))
+    return "" if now is None else now.digest

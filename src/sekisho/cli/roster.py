@@ -1,5 +1,6 @@
 """`sekisho roster`: people, departments, keys, and the genesis that everything rests on."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
@@ -19,7 +20,7 @@ from sekisho.cli.options import (
     unlock,
 )
 from sekisho.cli.output import notes, put_json, say
-from sekisho.cli.people import Terms, ask_with, owner_of, trust_of
+from sekisho.cli.people import Terms, ask_with, desk_of, owner_of
 from sekisho.cli.standing import put_standing, subject_of
 from sekisho.edges.keys import (
     make_key,
@@ -28,15 +29,19 @@ from sekisho.edges.keys import (
     read_public_file,
     write_new,
 )
-from sekisho.edges.workspace import pin_genesis
-from sekisho.kernel.canonical import canonical_bytes, parse_json
+from sekisho.edges.workspace import open_workspace, pin_genesis
+from sekisho.journal.witness.flow import read_witness_key
+from sekisho.kernel.canonical import Json, canonical_bytes, parse_json
 from sekisho.kernel.errors import BadInputError
+from sekisho.kernel.fields import Fields
 from sekisho.kernel.finding import Refused
+from sekisho.kernel.instants import format_instant
 from sekisho.kernel.words import digest_words
 from sekisho.passes.duress import commitment, joined, openings_bytes
-from sekisho.passes.evidence import gather_evidence
-from sekisho.passes.flow import file_roster
+from sekisho.passes.flow import file_document, open_desk
+from sekisho.passes.fold import why_not_trusted
 from sekisho.passes.records import (
+    NOBODY,
     Admin,
     Credential,
     CredentialKind,
@@ -46,12 +51,12 @@ from sekisho.passes.records import (
     SubjectType,
     Terminal,
 )
-from sekisho.passes.roster import read_roster, roster_bytes, roster_digest
-from sekisho.passes.verify import establish_trust, genesis_candidate
+from sekisho.passes.register import ROSTER_ID
+from sekisho.passes.roster import read_credential, read_roster, roster_bytes, roster_digest
 
 app = typer.Typer(help="People, departments, keys and quorums.", no_args_is_help=True)
 _ROSTER_MAX_BYTES = 1_000_000
-_PUBLIC_KEY_MAX_BYTES = 200
+_PUBLIC_KEY_MAX_BYTES = 16_384
 
 
 @app.command("key")
@@ -131,20 +136,35 @@ def new(
     out: Annotated[Path, typer.Option("--out", help="The roster file to write.")],
     exchange: Annotated[str, typer.Option(help="The exchange's name.")],
     person: Annotated[
-        list[str], typer.Option(help="ID:DEPARTMENT:PUBLIC_KEY_FILE, once for each person.")
+        list[str],
+        typer.Option(help="ID:DEPARTMENT:FILE, once for each key; FILE is PATH.pub or a passkey."),
     ],
     terminal: Annotated[list[str], typer.Option(help="A terminal's id, once for each.")],
     quorum: Annotated[
         list[str], typer.Option(help="DEPARTMENT=COUNT, once for each department that must agree.")
     ],
+    officer: Annotated[
+        list[str] | None, typer.Option(help="A person who may suspend others, once for each.")
+    ] = None,
+    recovery: Annotated[
+        list[str] | None,
+        typer.Option(help="DEPARTMENT=COUNT of the wider quorum that replaces lost keys."),
+    ] = None,
+    console: Annotated[
+        str, typer.Option(help="The origin at which passkeys are used, such as https://host.")
+    ] = "",
+    witness: Annotated[
+        list[Path] | None, typer.Option(help="A witness's verifier key file, once for each.")
+    ] = None,
     days: Annotated[int, typer.Option(min=1, max=3650, help="How long it is valid.")] = 365,
+    workspace: WorkspaceOption = Path(),
     *,
     json: JsonOption = False,
 ) -> None:
     """Write a roster for people to read and compare. It has no power until its quorum signs it."""
     now = current_time()
-    people = tuple(_person(each) for each in person)
-    needed = Quorum(at_least=tuple(sorted(_quorum(each) for each in quorum)))
+    people = read_people(person, officers=officer or ())
+    needed = read_quorum(quorum, "--quorum")
     roster = Roster(
         version=1,
         previous_digest="",
@@ -156,15 +176,12 @@ def new(
         terminals=tuple(Terminal(terminal_id=each, name=each) for each in terminal),
         quorum_transfer=needed,
         quorum_admin=needed,
+        quorum_recovery=read_quorum(recovery, "--recovery") if recovery else NOBODY,
+        console_origin=console,
+        journal_key=journal_key(workspace),
+        witnesses=tuple(str(read_witness_key(each)) for each in witness or ()),
     )
-    document = roster_bytes(roster)
-    read_roster(document, "roster")
-    write_new(out, document, mode=0o644)
-    digest = roster_digest(document)
-    if json:
-        put_json({"roster": str(out), "digest": digest})
-    else:
-        say(f"Wrote {out}.", f"Digest: {digest}", *_spoken(digest))
+    put_roster(roster, out, as_json=json)
 
 
 @app.command("digest")
@@ -172,7 +189,7 @@ def digest(
     path: Annotated[Path, typer.Argument(help="The roster file.")], *, json: JsonOption = False
 ) -> None:
     """Print a roster file's digest, computed on this machine from its bytes."""
-    found = roster_digest(_roster_document(path))
+    found = roster_digest(roster_document(path))
     if json:
         put_json({"roster": str(path), "digest": found})
     else:
@@ -191,7 +208,7 @@ def adopt(
     json: JsonOption = False,
 ) -> None:
     """File the genesis roster and ask its own quorum to adopt it. Others then approve the pass."""
-    document = _roster_document(path)
+    document = roster_document(path)
     roster = read_roster(document, str(path))
     if roster.version != 1:
         raise BadInputError(f"{path}: version", "is not 1; only a genesis roster is adopted")
@@ -199,10 +216,10 @@ def adopt(
     owner = owner_of(roster, unlocked.public_key, str(key))
     now = current_time()
     with installation(workspace) as here:
-        genesis = file_roster(here.journal, document, actor=owner, now=now)
+        genesis = file_document(here.journal, "roster", document, actor=owner, now=now)
         action = Admin(
             subject_type=SubjectType.ROSTER,
-            subject_id="roster",
+            subject_id=ROSTER_ID,
             previous_digest="",
             new_digest=genesis,
         )
@@ -211,9 +228,9 @@ def adopt(
             purpose=f"Adopt the genesis roster of {roster.exchange}",
             valid_for=timedelta(days=30),
         )
-        trust = genesis_candidate(gather_evidence(here.journal.entries()), genesis)
-        standing = ask_with(here, trust, unlocked, action=action, terms=terms, now=now)
-        subject = subject_of(gather_evidence(here.journal.entries()), standing)
+        desk = open_desk(here.journal, genesis_digest=genesis)
+        standing = ask_with(desk, unlocked, action=action, terms=terms, now=now)
+        subject = subject_of(desk.register, standing)
     put_standing(standing, as_json=json, only_id=only_id, subject=subject)
 
 
@@ -226,36 +243,62 @@ def pin(
 ) -> None:
     """Pin the genesis digest on this machine, once its own quorum has adopted the roster."""
     with installation(workspace) as here:
-        trust, reasons = establish_trust(
-            gather_evidence(here.journal.entries()), genesis_digest=digest, now=current_time()
-        )
-        if trust is None:
+        register = open_desk(here.journal, genesis_digest=digest).register
+        reasons = why_not_trusted(register, now=current_time())
+        if reasons:
             raise Refused(reasons)
         pin_genesis(here.workspace, digest)
     if json:
-        put_json({"genesis_digest": digest, "exchange": trust.roster.exchange})
+        put_json({"genesis_digest": digest, "exchange": register.roster.exchange})
     else:
-        say(f"Pinned the genesis of {trust.roster.exchange}.", *_spoken(digest))
+        say(f"Pinned the genesis of {register.roster.exchange}.", *_spoken(digest))
 
 
 @app.command("show")
 def show(workspace: WorkspaceOption = Path(), *, json: JsonOption = False) -> None:
     """Show the roster in force: who is in which department, and how many must agree."""
     with installation(workspace) as here:
-        trust = trust_of(here)
-    roster = trust.roster
+        register = desk_of(here).register
+    roster = register.roster
     if json:
-        put_json(parse_json(roster_bytes(roster), "roster"))
+        document = parse_json(roster_bytes(roster), "roster")
+        suspended: list[Json] = list(register.suspended)
+        put_json({"roster": document, "suspended": suspended})
         return
-    say(f"{roster.exchange}, roster version {roster.version}", *_spoken(trust.genesis_digest))
+    spoken = _spoken(register.genesis_digest)
+    say(f"{roster.exchange}, roster version {roster.version}, genesis:", *spoken)
     for person in roster.people:
-        keys = ", ".join(each.public_key.hex()[:16] for each in person.credentials)
-        say(f"  {person.person_id:<20} {person.department:<14} key {keys}…")
-    needed = ", ".join(f"{count} of {name}" for name, count in roster.quorum_transfer.at_least)
-    say(f"A pass needs {needed}; the requester does not count.")
+        marks = " (officer)" * person.officer + " SUSPENDED" * (
+            person.person_id in register.suspended
+        )
+        say(f"  {person.person_id:<20} {person.department}{marks}")
+        for each in person.credentials:
+            device = f", device {each.device}" if each.device else ""
+            say(f"    {each.credential_id:<22} {each.kind.value}{device}")
+    for name, quorum in (
+        ("A pass", roster.quorum_transfer),
+        ("A change of what is in force", roster.quorum_admin),
+        ("Replacing lost keys", roster.quorum_recovery),
+    ):
+        needed = ", ".join(f"{count} of {each}" for each, count in quorum.at_least)
+        say(f"{name} needs {needed or 'what nobody can give'}; the requester does not count.")
+    ends = format_instant(roster.expires_at)
+    say(f"It ends at {ends}. Terminals: {', '.join(t.terminal_id for t in roster.terminals)}.")
 
 
-def _roster_document(path: Path) -> bytes:
+def put_roster(roster: Roster, out: Path, *, as_json: bool) -> None:
+    """Write a roster file that is one, and say by which words people compare it."""
+    document = roster_bytes(roster)
+    read_roster(document, "roster")
+    write_new(out, document, mode=0o644)
+    digest = roster_digest(document)
+    if as_json:
+        put_json({"roster": str(out), "digest": digest})
+    else:
+        say(f"Wrote {out}.", f"Digest: {digest}", *_spoken(digest))
+
+
+def roster_document(path: Path) -> bytes:
     """Return the canonical bytes of a roster file, which must be a roster."""
     data = read_file(path, limit_bytes=_ROSTER_MAX_BYTES)
     document = canonical_bytes(parse_json(data, str(path)))
@@ -263,29 +306,61 @@ def _roster_document(path: Path) -> bytes:
     return document
 
 
-def _person(text: str) -> Person:
-    parts = text.split(":", 2)
-    if len(parts) != 3:
-        raise BadInputError(f"--person {text[:80]!r}", "is not ID:DEPARTMENT:PUBLIC_KEY_FILE")
-    person_id, department, path = parts
-    written = read_file(Path(path), limit_bytes=_PUBLIC_KEY_MAX_BYTES)
-    public, committed = read_public_file(written, path)
-    credential = Credential(
-        credential_id=f"{person_id}-key-1",
+def read_people(given: Sequence[str], *, officers: Sequence[str]) -> tuple[Person, ...]:
+    """Return the people that `ID:DEPARTMENT:FILE` texts name; a person may have several keys."""
+    people: dict[str, Person] = {}
+    for text in given:
+        parts = text.split(":", 2)
+        if len(parts) != 3:
+            raise BadInputError(f"--person {text[:80]!r}", "is not ID:DEPARTMENT:FILE")
+        person_id, department, path = parts
+        before = people.get(person_id)
+        if before is not None and before.department != department:
+            raise BadInputError(f"--person {text[:80]!r}", "is in another department already")
+        held = () if before is None else before.credentials
+        credential = read_credential_file(Path(path), f"{person_id}-key-{len(held) + 1}")
+        people[person_id] = Person(
+            person_id=person_id,
+            name=person_id,
+            department=department,
+            credentials=(*held, credential),
+            officer=person_id in officers,
+        )
+    unknown = set(officers) - set(people)
+    if unknown:
+        raise BadInputError(f"--officer {min(unknown)[:80]!r}", "is not among the people")
+    return tuple(people.values())
+
+
+def read_credential_file(path: Path, credential_id: str) -> Credential:
+    """Return the credential in a PATH.pub of `sekisho roster key`, or in an enrolment's JSON."""
+    written = read_file(path, limit_bytes=_PUBLIC_KEY_MAX_BYTES)
+    if written.lstrip().startswith(b"{"):
+        return read_credential(Fields(parse_json(written, str(path)), str(path)))
+    public, committed = read_public_file(written, str(path))
+    return Credential(
+        credential_id=credential_id,
         kind=CredentialKind.ED25519,
         public_key=public,
         commitment=committed,
     )
-    return Person(
-        person_id=person_id, name=person_id, department=department, credentials=(credential,)
-    )
 
 
-def _quorum(text: str) -> tuple[str, int]:
-    department, separator, count = text.partition("=")
-    if not separator or not count.isascii() or not count.isdigit():
-        raise BadInputError(f"--quorum {text[:80]!r}", "is not DEPARTMENT=COUNT")
-    return department, int(count)
+def read_quorum(given: Sequence[str], where: str) -> Quorum:
+    """Return the quorum that `DEPARTMENT=COUNT` texts name."""
+    at_least: list[tuple[str, int]] = []
+    for text in given:
+        department, separator, count = text.partition("=")
+        if not separator or not count.isascii() or not count.isdigit():
+            raise BadInputError(f"{where} {text[:80]!r}", "is not DEPARTMENT=COUNT")
+        at_least.append((department, int(count)))
+    return Quorum(at_least=tuple(sorted(at_least)))
+
+
+def journal_key(workspace: Path) -> str:
+    """Return the verifier key of the workspace's journal, which the roster names for verifiers."""
+    path = open_workspace(workspace).vkey_path
+    return read_file(path, limit_bytes=_PUBLIC_KEY_MAX_BYTES).decode("ascii", "replace").strip()
 
 
 def _spoken(digest: str) -> tuple[str, str]:

@@ -1,22 +1,33 @@
 """How a pass is shown: what it allows, its twelve words, who said what, and what is missing."""
 
+import json
 from collections.abc import Sequence
 
 from sekisho.cli.output import findings_json, put_findings, put_json, say
 from sekisho.kernel.canonical import Json, parse_json
+from sekisho.kernel.errors import BadInputError
 from sekisho.kernel.instants import format_instant
-from sekisho.kernel.money import format_btc
+from sekisho.kernel.money import format_btc, format_jpy
 from sekisho.kernel.words import digest_words
 from sekisho.passes.documents import pass_bytes
-from sekisho.passes.evidence import Evidence
-from sekisho.passes.records import Admin, ListedInputs, Roster, SubjectType, Transfer
+from sekisho.passes.records import (
+    Admin,
+    Automatic,
+    Claims,
+    ListedInputs,
+    Roster,
+    SubjectType,
+    Transfer,
+)
+from sekisho.passes.register import Register
 from sekisho.passes.roster import read_roster
 from sekisho.passes.verify import Standing
-from sekisho.wallets.records import Wallet
+from sekisho.wallets.documents import read_wallet
+from sekisho.wallets.records import UNPROVEN, Wallet
 from sekisho.wallets.registry import first_address
 
 
-def subject_of(evidence: Evidence, standing: Standing) -> Sequence[str]:
+def subject_of(register: Register, standing: Standing) -> Sequence[str]:
     """Return what an admin pass would put in force, in lines to read before anybody signs.
 
     A digest tells nobody that a thief's descriptor is about to become a wallet.
@@ -24,11 +35,32 @@ def subject_of(evidence: Evidence, standing: Standing) -> Sequence[str]:
     action = standing.asked.action
     if not isinstance(action, Admin):
         return ()
-    if action.subject_type is SubjectType.WALLET and action.new_digest in evidence.wallets:
-        return _wallet_lines(evidence.wallets[action.new_digest])
-    if action.subject_type is SubjectType.ROSTER and action.new_digest in evidence.rosters:
-        return _roster_lines(read_roster(evidence.rosters[action.new_digest], "roster"))
-    return ("  nobody has filed the document of this digest: do not approve",)
+    match action.subject_type:
+        case SubjectType.SUSPENSION:
+            return (f"  suspends   {action.subject_id}: their approvals stop counting at once",)
+        case SubjectType.REINSTATEMENT:
+            return (f"  gives back {action.subject_id}'s approvals; earlier ones stay void",)
+        case SubjectType.ROSTER | SubjectType.RECOVERY:
+            what = "roster"
+        case _:
+            what = action.subject_type.value
+    document = register.documents.get((what, action.new_digest))
+    if document is None:
+        return ("  nobody has filed the document of this digest: do not approve",)
+    try:
+        if what == "wallet":
+            return _wallet_lines(read_wallet(parse_json(document, "wallet"), "wallet"))
+        if what == "roster":
+            return _roster_lines(read_roster(document, "roster"))
+    except BadInputError as error:
+        return (f"  its document cannot be read ({error}): do not approve",)
+    return tuple(f"  {line}" for line in written(document))
+
+
+def written(document: bytes) -> Sequence[str]:
+    """Return a filed document as lines for people: indented JSON, nothing left out."""
+    text = json.dumps(parse_json(document, "document"), ensure_ascii=False, indent=2)
+    return text.splitlines()
 
 
 def put_standing(
@@ -59,18 +91,22 @@ def put_standing(
         f"  valid      {format_instant(asked.not_before_at)} until "
         f"{format_instant(asked.expires_at)}"
     )
-    if isinstance(asked.action, Transfer):
-        say(*_transfer_lines(asked.action))
-    else:
-        action = asked.action
-        say(f"  puts in force  {action.subject_type.value} {action.subject_id}")
-        say(f"                 {action.new_digest}", *subject)
+    match asked.action:
+        case Transfer() as transfer:
+            say(*_transfer_lines(transfer), *_claim_lines(asked.claims))
+        case Automatic() as automatic:
+            say(*_automatic_lines(automatic))
+        case Admin() as action:
+            say(f"  puts in force  {action.subject_type.value} {action.subject_id}")
+            say(f"                 {action.new_digest}", *subject)
     say(*_statement_lines(standing))
     if anchor_spender:
         say(f"  anchor     seen spent by {anchor_spender}")
     if standing.findings:
         say("  It allows nothing yet:")
         put_findings(standing.findings, style="yellow")
+    elif standing.held_until is not None:
+        say(f"  Its quorum is complete; it is locked until {format_instant(standing.held_until)}.")
     else:
         say("  Its quorum is complete.")
     if standing.set_aside:
@@ -91,6 +127,20 @@ def standing_json(standing: Standing, *, state: str = "") -> dict[str, Json]:
         "state": state,
         "pass": parse_json(pass_bytes(standing.asked), "pass"),
         "counted": {name: list(people) for name, people in standing.counted.items()},
+        "statements": [
+            {
+                "approver": each.approval.approver,
+                "decision": each.approval.decision.value,
+                "method": each.approval.method.value,
+                "terminal_id": each.approval.terminal_id,
+                "words_entered": bool(each.approval.words),
+                "reason": each.approval.reason,
+                "signed_at": format_instant(each.approval.signed_at),
+                "journal_entry": each.seq,
+            }
+            for each in standing.ballots
+        ],
+        "held_until": "" if standing.held_until is None else format_instant(standing.held_until),
         "findings": findings_json(standing.findings),
         "set_aside": findings_json(standing.set_aside),
     }
@@ -128,6 +178,38 @@ def _transfer_lines(transfer: Transfer) -> Sequence[str]:
     return lines
 
 
+def _automatic_lines(automatic: Automatic) -> Sequence[str]:
+    limits = automatic.limits
+    return (
+        f"  from       wallet {automatic.wallet_id}, without people, numbered",
+        f"  issued by  key {automatic.issuer_key.hex()}",
+        f"  pays       {automatic.destinations.value.replace('_', ' ')}",
+        (
+            f"  limits     {format_btc(limits.child_max_sat)} BTC each, "
+            f"{format_btc(limits.hour_max_sat)} an hour, {format_btc(limits.day_max_sat)} a day, "
+            f"{limits.children_max:,} in all; each holds for {limits.child_valid_seconds:,} s"
+        ),
+        (
+            f"  fee        at most {format_btc(automatic.fee.fee_max_sat)} BTC and "
+            f"{automatic.fee.feerate_max_sat_per_kvb / 1000:,.1f} sat/vB for a transaction"
+        ),
+    )
+
+
+def _claim_lines(claims: Claims) -> Sequence[str]:
+    return [
+        *(
+            f"  price      ¥{format_jpy(each.price_jpy)} a bitcoin by {each.source}, "
+            f"{format_instant(each.quoted_at)}"
+            for each in claims.prices
+        ),
+        *(
+            f"  holds      {each.wallet_id}: {format_btc(each.amount_sat)} BTC by its own account"
+            for each in claims.balances
+        ),
+    ]
+
+
 def _wallet_lines(wallet: Wallet) -> Sequence[str]:
     return (
         (
@@ -137,7 +219,11 @@ def _wallet_lines(wallet: Wallet) -> Sequence[str]:
         f"  asked by   departments {', '.join(wallet.departments)}",
         f"  descriptor {wallet.descriptor}",
         f"  address    {first_address(wallet)} is its first; compare it with the wallet's own",
-        f"  keys       {wallet.proof}: no key holder has shown possession of a key",
+        (
+            f"  keys       {wallet.proof}: no key holder has shown possession of a key"
+            if wallet.proof == UNPROVEN
+            else f"  keys       every holder has proven possession ({wallet.proof[:16]})"
+        ),
     )
 
 
@@ -145,7 +231,8 @@ def _roster_lines(roster: Roster) -> Sequence[str]:
     needed = ", ".join(f"{count} of {name}" for name, count in roster.quorum_transfer.at_least)
     return (
         *(
-            f"  person     {person.person_id}, {person.department}, key {each.public_key.hex()}"
+            f"  person     {person.person_id}, {person.department}, {each.kind.value} key "
+            f"{each.credential_id} {each.public_key.hex()}"
             for person in roster.people
             for each in person.credentials
         ),
@@ -158,7 +245,10 @@ def _roster_lines(roster: Roster) -> Sequence[str]:
 def _statement_lines(standing: Standing) -> Sequence[str]:
     return [
         f"  {ballot.approval.decision.value:<10} {ballot.approval.approver} "
-        f"at {ballot.approval.terminal_id}, {format_instant(ballot.approval.signed_at)}"
+        f"at {ballot.approval.terminal_id}, {format_instant(ballot.approval.signed_at)}, "
+        f"{ballot.approval.method.value}"
+        + (", words compared" if ballot.approval.words else "")
         + (f": {ballot.approval.reason}" if ballot.approval.reason else "")
+        + f" (entry {ballot.seq})"
         for ballot in standing.ballots
     ]

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from sekisho.app import Installation, current_time, installation
+from sekisho.app import current_time, installation
 from sekisho.chains.bitcoin.addresses import script_of
 from sekisho.chains.bitcoin.transaction import Transaction, parse_transaction
 from sekisho.cli.options import (
@@ -21,16 +21,15 @@ from sekisho.cli.options import (
     unlock,
 )
 from sekisho.cli.output import put_json, say, terminal
-from sekisho.cli.people import Terms, ask_with, trust_of
+from sekisho.cli.people import Terms, ask_to_put_in_force, desk_of
 from sekisho.cli.standing import put_standing, subject_of
 from sekisho.edges.keys import UnlockedKey
-from sekisho.kernel.canonical import Json
+from sekisho.kernel.canonical import Json, canonical_bytes
 from sekisho.kernel.errors import BadInputError
 from sekisho.kernel.money import format_btc
-from sekisho.passes.evidence import gather_evidence
-from sekisho.passes.flow import file_wallet
-from sekisho.passes.records import Admin, SubjectType
-from sekisho.passes.verify import Standing, Trust, wallet_in_force, wallets_in_force
+from sekisho.passes.flow import Desk
+from sekisho.passes.records import SubjectType
+from sekisho.passes.verify import Standing, wallets_in_force
 from sekisho.wallets.descriptors import check_descriptor
 from sekisho.wallets.documents import read_wallet, wallet_digest, wallet_document
 from sekisho.wallets.flow import holdings_of, observe
@@ -71,7 +70,7 @@ def register(
     unlocked = unlock(key, passphrase_file)
     now = current_time()
     with installation(workspace) as here:
-        trust = trust_of(here)
+        desk = desk_of(here)
         network = here.workspace.network
         wallet = Wallet(
             wallet_id=wallet_id,
@@ -87,8 +86,8 @@ def register(
             level=Level.ADVISORY,
             proof="unproven",
         )
-        standing = _put_in_force(here, trust, wallet, unlocked, terminal_id, now)
-        subject = subject_of(gather_evidence(here.journal.entries()), standing)
+        standing = _put_in_force(desk, wallet, unlocked, terminal_id, now)
+        subject = subject_of(desk.register, standing)
     put_standing(standing, as_json=json, only_id=only_id, subject=subject)
 
 
@@ -96,7 +95,7 @@ def register(
 def list_wallets(workspace: WorkspaceOption = Path(), *, json: JsonOption = False) -> None:
     """List the wallets in force, with what we have seen on them."""
     with installation(workspace) as here:
-        wallets = wallets_in_force(trust_of(here))
+        wallets = wallets_in_force(desk_of(here).register)
         holdings = holdings_of(here.chain, wallets)
     rows: list[dict[str, Json]] = [
         {
@@ -134,7 +133,7 @@ def coins(
 ) -> None:
     """List a wallet's unspent coins, by the transactions seen so far."""
     with installation(workspace) as here:
-        wallets = wallets_in_force(trust_of(here))
+        wallets = wallets_in_force(desk_of(here).register)
         holdings = holdings_of(here.chain, wallets)
     if wallet_id not in holdings.book.wallets:
         raise BadInputError(f"wallet {wallet_id!r}", "is not in force")
@@ -170,7 +169,7 @@ def lookup(
 ) -> None:
     """Tell whose an address or a script is. Exit code 3 if it is not ours."""
     with installation(workspace) as here:
-        holdings = holdings_of(here.chain, wallets_in_force(trust_of(here)))
+        holdings = holdings_of(here.chain, wallets_in_force(desk_of(here).register))
         try:
             script = bytes.fromhex(text)
         except ValueError:
@@ -210,7 +209,7 @@ def observe_transactions(
     """Take note of transactions, so that balances and inputs can be proven from their bytes."""
     transactions = [_transaction(path) for path in files]
     with installation(workspace) as here:
-        wallets = wallets_in_force(trust_of(here))
+        wallets = wallets_in_force(desk_of(here).register)
         ours = observe(here.chain, wallets, transactions)
         holdings = holdings_of(here.chain, wallets)
     if json:
@@ -225,32 +224,29 @@ def observe_transactions(
 
 
 def _put_in_force(
-    here: Installation,
-    trust: Trust,
-    wallet: Wallet,
-    key: UnlockedKey,
-    terminal_id: str,
-    now: datetime,
+    desk: Desk, wallet: Wallet, key: UnlockedKey, terminal_id: str, now: datetime
 ) -> Standing:
     """File a wallet and ask for the admin pass that puts it in force."""
+    document = canonical_bytes(wallet_document(wallet))
     read_wallet(wallet_document(wallet), "wallet")
-    others = [each for each in wallets_in_force(trust) if each.wallet_id != wallet.wallet_id]
+    wallets = wallets_in_force(desk.register)
+    others = [each for each in wallets if each.wallet_id != wallet.wallet_id]
     if open_book([*others, wallet]).shared:
         raise BadInputError("descriptor", "gives scripts that another wallet in force has too")
-    before, _ = wallet_in_force(trust, wallet.wallet_id)
-    digest = file_wallet(here.journal, wallet, actor="wallets", now=now)
-    action = Admin(
-        subject_type=SubjectType.WALLET,
-        subject_id=wallet.wallet_id,
-        previous_digest="" if before is None else wallet_digest(before),
-        new_digest=digest,
-    )
     terms = Terms(
         terminal_id=terminal_id,
         purpose=f"Put wallet {wallet.wallet_id} in force",
         valid_for=timedelta(days=7),
     )
-    return ask_with(here, trust, key, action=action, terms=terms, now=now)
+    return ask_to_put_in_force(
+        desk,
+        key,
+        subject_type=SubjectType.WALLET,
+        subject_id=wallet.wallet_id,
+        document=document,
+        terms=terms,
+        now=now,
+    )
 
 
 def _transaction(path: Path) -> Transaction:

@@ -216,24 +216,26 @@ def _once(names: list[str], where: str) -> None:
             raise BadInputError(where, f"{name!r} stands twice")
 
 
+def credential_document(each: Credential) -> Json:
+    """Return a credential as the roster lists it."""
+    return {
+        "credential_id": each.credential_id,
+        "kind": each.kind.value,
+        "public_key": each.public_key.hex(),
+        "handle": each.handle.hex(),
+        "device": each.device,
+        "attested": each.attested,
+        "commitment": each.commitment.hex(),
+    }
+
+
 def _person_document(person: Person) -> Json:
     return {
         "person_id": person.person_id,
         "name": person.name,
         "department": person.department,
         "officer": person.officer,
-        "credentials": [
-            {
-                "credential_id": each.credential_id,
-                "kind": each.kind.value,
-                "public_key": each.public_key.hex(),
-                "handle": each.handle.hex(),
-                "device": each.device,
-                "attested": each.attested,
-                "commitment": each.commitment.hex(),
-            }
-            for each in person.credentials
-        ],
+        "credentials": [credential_document(each) for each in person.credentials],
     }
 
 
@@ -242,14 +244,15 @@ def _read_person(fields: Fields) -> Person:
         person_id=check_id(fields.text("person_id"), fields.where("person_id")),
         name=fields.text("name"),
         department=check_id(fields.text("department"), fields.where("department")),
-        credentials=fields.each("credentials", _read_credential),
+        credentials=fields.each("credentials", read_credential),
         officer=fields.boolean("officer"),
     )
     fields.done()
     return person
 
 
-def _read_credential(fields: Fields) -> Credential:
+def read_credential(fields: Fields) -> Credential:
+    """Return a credential; raises `BadInputError` at the field that does not go with its kind."""
     kind = CredentialKind(fields.choice("kind", tuple(CredentialKind)))
     credential = Credential(
         credential_id=check_id(fields.text("credential_id"), fields.where("credential_id")),

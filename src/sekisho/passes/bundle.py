@@ -1,0 +1,193 @@
+"""One file from which anybody can verify a pass, offline and years later.
+
+The first line names the pass and holds the journal's checkpoint with its cosignatures; every
+further line is a journal entry, from the first to the last that the checkpoint covers. All of them
+are there, because what is left out could be the void, the rotation or the suspension that matters;
+so the file grows with the journal, and whoever holds one can verify every other pass in it too.
+
+What the reader must bring: the genesis digest that is pinned on their own machine, and the last
+checkpoint that they saw, if they saw one. Everything else, the journal's key and its witnesses
+included, is in documents that a quorum signed.
+
+1. The entries are chained, and are those that the checkpoint commits to.
+2. They are folded from the pinned genesis (`fold.py`).
+3. The roster in force names the journal's key and its witnesses; the key signed the checkpoint,
+   and as many witnesses cosigned it as the policy in force wants.
+4. The checkpoint only adds to the one that was seen last.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from sekisho.journal.entries import entry_hash, read_entry
+from sekisho.journal.exports import export_line, export_rows
+from sekisho.journal.merkle import leaf_hash
+from sekisho.journal.notes import NOTE_MAX_BYTES, VerifierKey, parse_vkey
+from sekisho.journal.records import GENESIS, Entry, Row
+from sekisho.journal.witness.cosignatures import Cosignature, parse_witness_key
+from sekisho.journal.witness.last_seen import (
+    ByEntries,
+    LastSeen,
+    advance,
+    differences,
+    none_seen,
+    seen_in,
+)
+from sekisho.journal.witness.witnessed import witnessed
+from sekisho.kernel.canonical import canonical_bytes, parse_canonical
+from sekisho.kernel.errors import BadInputError
+from sekisho.kernel.fields import Fields
+from sekisho.kernel.finding import Refused, finding
+from sekisho.passes.fold import follow, why_not_trusted
+from sekisho.passes.register import Register
+
+FORMAT = "sekisho/bundle/v1"
+BUNDLE_MAX_BYTES = 512 * 1024 * 1024
+_HEADER_MAX_BYTES = 4 * NOTE_MAX_BYTES
+_FOR_EVER_SECONDS = 10**12
+_LONG_AGO_AT = datetime.min.replace(tzinfo=UTC)
+_AT_LAST_AT = datetime.max.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """A bundle that is what it says. Whether its pass is good, `standing_of` says."""
+
+    pass_digest: str
+    register: Register
+    seen: LastSeen
+    """To be kept: no lower or other checkpoint is believed from now on."""
+    cosignatures: tuple[Cosignature, ...]
+    as_of_at: datetime
+    """The moment for which it was judged."""
+    entries: tuple[Entry, ...]
+
+
+def bundle_lines(pass_digest: str, note: bytes, rows: Iterable[Row]) -> Iterable[bytes]:
+    """Yield the lines of a bundle: `rows` are the journal's, up to the size that `note` signs."""
+    header = canonical_bytes(
+        {"format": FORMAT, "pass_digest": pass_digest, "checkpoint": note.hex()}
+    )
+    yield header + b"\n"
+    for row in rows:
+        yield export_line(row)
+
+
+def open_bundle(
+    data: bytes, *, genesis_digest: str, seen: LastSeen | None, now: datetime | None, where: str
+) -> Opened:
+    """Return what a bundle leads to, from the genesis that is pinned here.
+
+    With `now`, the checkpoint must be as fresh as the policy in force wants, and the roster must
+    not have expired: what a gate asks. Without, the bundle is judged as of the last moment that it
+    holds: what an auditor asks, years later.
+
+    Raises `BadInputError` at `where` for what is no bundle, and `Refused` with every reason for
+    one that is not to be believed.
+    """
+    pass_digest, note, lines = _parts(data, where)
+    entries = _chained(lines, where)
+    register = Register(genesis_digest=genesis_digest)
+    for entry in entries:
+        follow(register, entry)
+    latest_at = max((entry.at for entry in entries), default=_LONG_AGO_AT)
+    untrusted = why_not_trusted(register, now=now or latest_at)
+    if untrusted:
+        raise Refused(untrusted)
+    log = _journal_key(register)
+    leaves = [leaf_hash(entry.hash) for entry in entries]
+    cosigned = _witnessed(register, log, note, now=now, where=where)
+    as_of_at = now or max((latest_at, *(each.at for each in cosigned)))
+    checkpoint = seen_in(note, log, where)
+    if checkpoint.checkpoint.size != len(leaves):
+        raise Refused(
+            [
+                finding(
+                    "passes.bundle_incomplete",
+                    where,
+                    entries=len(leaves),
+                    signed_size=checkpoint.checkpoint.size,
+                )
+            ]
+        )
+    before = seen or none_seen(log)
+    wrong = differences(
+        before.checkpoint, checkpoint.checkpoint, ByEntries(leaf_hashes=leaves), where
+    )
+    if wrong:
+        raise Refused(wrong)
+    return Opened(
+        pass_digest=pass_digest,
+        register=register,
+        seen=advance(before, note, log, ByEntries(leaf_hashes=leaves), where),
+        cosignatures=cosigned,
+        as_of_at=as_of_at,
+        entries=tuple(entries),
+    )
+
+
+def _parts(data: bytes, where: str) -> tuple[str, bytes, Sequence[bytes]]:
+    """Return the digest of the pass, the checkpoint's note, and the lines of the entries."""
+    if len(data) > BUNDLE_MAX_BYTES:
+        raise BadInputError(where, f"is larger than {BUNDLE_MAX_BYTES} bytes")
+    lines = [line + b"\n" for line in data.split(b"\n")[:-1]]
+    if not lines or len(lines[0]) > _HEADER_MAX_BYTES or not data.endswith(b"\n"):
+        raise BadInputError(where, "is no bundle: its first line is missing, or its last is cut")
+    fields = Fields(parse_canonical(lines[0][:-1], f"{where}, line 1"), f"{where}, line 1")
+    fields.choice("format", (FORMAT,))
+    digest = fields.hex("pass_digest", size=32).hex()
+    note = fields.hex("checkpoint")
+    fields.done()
+    return digest, note, lines[1:]
+
+
+def _chained(lines: Sequence[bytes], where: str) -> list[Entry]:
+    """Return the entries in the lines, each chained to the one before and hashed as it says.
+
+    All hashes are looked at before any entry is read: a changed byte is found at once.
+    """
+    tip = GENESIS
+    documents: list[bytes] = []
+    for number, (line, row) in enumerate(zip(lines, export_rows(lines), strict=True), start=1):
+        place = f"{where}, line {number + 1}"
+        if row.seq != number or entry_hash(row.document) != row.hash:
+            raise BadInputError(place, "is not the entry that it says, or was changed")
+        if export_line(row) != line:
+            raise BadInputError(place, "is not spelled as an export spells it")
+        documents.append(row.document)
+    entries: list[Entry] = []
+    for number, document in enumerate(documents, start=1):
+        place = f"{where}, line {number + 1}"
+        entry = read_entry(document, place)
+        if entry.prev_hash != tip or entry.seq != number:
+            raise BadInputError(place, "does not follow the entry before it")
+        tip = entry.hash
+        entries.append(entry)
+    return entries
+
+
+def _journal_key(register: Register) -> VerifierKey:
+    """Return the key of the journal, as the roster in force names it."""
+    if not register.roster.journal_key:
+        raise Refused([finding("passes.journal_key_missing", register.roster.exchange)])
+    return parse_vkey(register.roster.journal_key, "roster.journal_key")
+
+
+def _witnessed(
+    register: Register, log: VerifierKey, note: bytes, *, now: datetime | None, where: str
+) -> tuple[Cosignature, ...]:
+    """Return who cosigned the checkpoint, which are as many as the policy in force wants."""
+    witnesses = [parse_witness_key(each, "roster.witnesses") for each in register.roster.witnesses]
+    rule = None if register.policy is None else register.policy.witnesses
+    age_max_seconds = rule.checkpoint_age_max_seconds if rule and now else _FOR_EVER_SECONDS
+    found = witnessed(
+        note,
+        log,
+        witnesses,
+        0 if rule is None else rule.needed,
+        now=now or _AT_LAST_AT,
+        age_max_seconds=age_max_seconds,
+        where=where,
+    )
+    return found.cosignatures
