@@ -6,13 +6,16 @@ from typing import Annotated
 import typer
 
 from sekisho.app import current_time, installation, new_id
+from sekisho.cli import holds
 from sekisho.cli.options import JsonOption, WorkspaceOption, read_file
 from sekisho.cli.output import put_json, say
+from sekisho.edges.keepers import open_keeper
 from sekisho.gate.flow import check_psbt
 from sekisho.gate.reading import PSBT_SIZE_MAX_BYTES, psbt_bytes
 from sekisho.passes.flow import desk_of_pass
 
 app = typer.Typer(help="The gate: bytes against pass.", no_args_is_help=True)
+app.add_typer(holds.app, name="hold")
 
 
 @app.command("check")
@@ -20,6 +23,7 @@ def check(
     name: Annotated[str, typer.Option("--pass", help="The pass's id or the start of its digest.")],
     psbt: Annotated[Path, typer.Option(help="The PSBT file: binary, base64 or hex.")],
     workspace: WorkspaceOption = Path(),
+    keeper: holds.KeeperOption = None,
     *,
     json: JsonOption = False,
 ) -> None:
@@ -36,6 +40,7 @@ def check(
             pass_digest=digest,
             entry_id=new_id(now),
             now=now,
+            keeper=None if keeper is None else open_keeper(keeper, workspace=workspace),
         )
     if json:
         put_json(

@@ -9,6 +9,7 @@ import typer
 from rich.text import Text
 
 from sekisho.app import current_time, installation
+from sekisho.cli.holds import KeeperOption
 from sekisho.cli.options import JsonOption, WorkspaceOption
 from sekisho.cli.output import (
     EXIT_NO,
@@ -20,6 +21,7 @@ from sekisho.cli.output import (
     terminal,
 )
 from sekisho.edges.block_files import BlockFiles
+from sekisho.edges.keepers import open_keeper
 from sekisho.kernel.canonical import Json
 from sekisho.kernel.errors import BadInputError
 from sekisho.kernel.finding import Finding
@@ -49,6 +51,7 @@ def run(
         str, typer.Option(help="The files' XOR key in hex, if no xor.dat lies beside them.")
     ] = "",
     workspace: WorkspaceOption = Path(),
+    keeper: KeeperOption = None,
     *,
     json: JsonOption = False,
 ) -> None:
@@ -58,7 +61,9 @@ def run(
     `sekisho wallets observe` see it first, or its spending is not found. Exit code 3 if any
     movement is an alarm or could not be judged.
     """
-    found, blocks, incidents = _search(workspace, files, _xor_key(xor_key), shown=not json)
+    found, blocks, incidents = _search(
+        workspace, files, _xor_key(xor_key), keeper_folder=keeper, shown=not json
+    )
     unread = [*blocks.findings, *found.findings]
     if json:
         put_json(
@@ -81,16 +86,23 @@ def run(
 
 
 def _search(
-    workspace: Path, files: list[Path], xor_key: bytes | None, *, shown: bool
+    workspace: Path,
+    files: list[Path],
+    xor_key: bytes | None,
+    *,
+    keeper_folder: Path | None,
+    shown: bool,
 ) -> tuple[Scan, BlockFiles, Incidents]:
     """Search the files, judge what moved, and open an incident for each alarm."""
     now = current_time()
+    keeper = None if keeper_folder is None else open_keeper(keeper_folder, workspace=workspace)
     with installation(workspace) as here, byte_progress("Searching", shown=shown) as show:
         watch = open_watch(
             here.journal,
             here.chain.transactions(),
             genesis_digest=here.pinned_genesis(),
             now=now,
+            keeper=keeper,
         )
         blocks = BlockFiles(files, network=here.workspace.network, xor_key=xor_key, progress=show)
         found = scan_blocks(watch, blocks.read, seed=secrets.token_bytes(SEED_SIZE), now=now)
