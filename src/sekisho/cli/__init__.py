@@ -9,7 +9,20 @@ import traceback
 import typer
 from typer.exceptions import Abort, Exit, TyperException
 
-from sekisho.cli import drill, gate, init, journal, passes, roster, roster_changes, scan, wallets
+from sekisho.cli import (
+    bundles,
+    drill,
+    gate,
+    init,
+    journal,
+    passes,
+    policy,
+    review,
+    roster,
+    roster_changes,
+    scan,
+    wallets,
+)
 from sekisho.cli.output import (
     EXIT_BAD_INPUT,
     EXIT_NO,
@@ -36,7 +49,10 @@ app.command("init")(init.run)
 roster.app.add_typer(roster_changes.app)
 app.add_typer(roster.app, name="roster")
 app.add_typer(wallets.app, name="wallets")
+for part in (bundles, review):
+    passes.app.add_typer(part.app)
 app.add_typer(passes.app, name="pass")
+app.add_typer(policy.app, name="policy")
 app.add_typer(gate.app, name="gate")
 app.command("scan")(scan.run)
 app.add_typer(journal.app, name="journal")

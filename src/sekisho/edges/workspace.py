@@ -63,6 +63,11 @@ class Workspace:
         """Return where the last signed checkpoint is."""
         return self.root / "checkpoints" / "last-signed"
 
+    @property
+    def witnessed_checkpoint_path(self) -> Path:
+        """Return where the last checkpoint with its witnesses' cosignatures is."""
+        return self.root / "checkpoints" / "witnessed"
+
 
 def create_workspace(root: Path, *, name: str, network: str) -> Workspace:
     """Make the folder and its configuration. Raises `BadInputError` if there is one already."""

@@ -37,6 +37,7 @@ DOCUMENT_TAGS = {
     "wallet_proofs": "wallet-proofs",
 }
 """What can be filed, and under which tag each is hashed."""
+_SIGNATURE_MAX_BYTES = 512
 _AUTHENTICATOR_DATA_MAX_BYTES = 4096
 _CLIENT_DATA_MAX_BYTES = 8192
 
@@ -133,7 +134,8 @@ def read_event(entry: Entry) -> Event | None:
             document = canonical_bytes(Fields(entry.body, where).document("pass"))
             return Asked(seq=entry.seq, digest=pass_digest(document), document=document)
         case "pass.stated":
-            return Said(seq=entry.seq, at=entry.at, signed=_signed(entry, where))
+            signed = read_statement(Fields(entry.body, where))
+            return Said(seq=entry.seq, at=entry.at, signed=signed)
         case "child.issued":
             fields = Fields(entry.body, where)
             document = canonical_bytes(fields.document("child"))
@@ -181,16 +183,20 @@ def _filed(entry: Entry, what: str, document: Json) -> Filed:
     return Filed(seq=entry.seq, what=what, digest=filed_digest(what, data), document=data)
 
 
-def _signed(entry: Entry, where: str) -> SignedApproval:
-    fields = Fields(entry.body, where)
+def read_statement(fields: Fields) -> SignedApproval:
+    """Return a signed statement as a journal entry or a file holds it; nothing is verified yet."""
     signed = SignedApproval(
         document=canonical_bytes(fields.document("approval")),
         signature=fields.hex("signature"),
         authenticator_data=fields.hex("authenticator_data", empty=True),
         client_data=fields.hex("client_data", empty=True),
     )
-    if len(signed.authenticator_data) > _AUTHENTICATOR_DATA_MAX_BYTES:
-        raise fields.fail("authenticator_data", "is too long")
-    if len(signed.client_data) > _CLIENT_DATA_MAX_BYTES:
-        raise fields.fail("client_data", "is too long")
+    fields.done()
+    for name, data, most in (
+        ("signature", signed.signature, _SIGNATURE_MAX_BYTES),
+        ("authenticator_data", signed.authenticator_data, _AUTHENTICATOR_DATA_MAX_BYTES),
+        ("client_data", signed.client_data, _CLIENT_DATA_MAX_BYTES),
+    ):
+        if len(data) > most:
+            raise fields.fail(name, f"is longer than {most} bytes")
     return signed

@@ -1,0 +1,149 @@
+"""`sekisho pass export|verify`: one file from which anybody verifies a pass offline."""
+
+from datetime import datetime
+from itertools import islice
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sekisho.app import current_time, installation
+from sekisho.cli.options import JsonOption, WorkspaceOption, read_file
+from sekisho.cli.output import EXIT_NO, findings_json, put_findings, put_json, say
+from sekisho.cli.standing import put_standing, standing_json, subject_of
+from sekisho.edges.keys import replace_file, write_new
+from sekisho.edges.workspace import open_workspace
+from sekisho.journal.checkpoints import open_checkpoint
+from sekisho.journal.flow import read_vkey
+from sekisho.journal.notes import NOTE_MAX_BYTES
+from sekisho.journal.witness.last_seen import LastSeen
+from sekisho.journal.witness.state import parse_seen, write_seen
+from sekisho.kernel.errors import BadInputError
+from sekisho.kernel.finding import Refused, finding
+from sekisho.kernel.instants import format_instant
+from sekisho.passes.bundle import BUNDLE_MAX_BYTES, Opened, bundle_lines, open_bundle
+from sekisho.passes.flow import desk_of_pass
+from sekisho.passes.verify import Standing, standing_of, time_findings
+
+app = typer.Typer()
+_SEEN_MAX_BYTES = 4 * NOTE_MAX_BYTES
+BundleArgument = Annotated[Path, typer.Argument(metavar="FILE", help="A bundle file.")]
+GenesisOption = Annotated[
+    str, typer.Option("--genesis", help="The pinned genesis digest; else the workspace's.")
+]
+SeenOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--seen",
+        help="Keeps the last checkpoint seen: read if it is there, then brought up to date.",
+    ),
+]
+
+
+@app.command("export")
+def export(
+    name: Annotated[str, typer.Argument(help="The pass's id, or the start of its digest.")],
+    out: Annotated[Path, typer.Option("--out", help="The bundle file to write.")],
+    checkpoint: Annotated[
+        Path | None,
+        typer.Option(help="The checkpoint to end at; else the witnessed one, or the last signed."),
+    ] = None,
+    workspace: WorkspaceOption = Path(),
+    *,
+    json: JsonOption = False,
+) -> None:
+    """Write one file with the pass, who said what, and the journal up to a signed checkpoint."""
+    with installation(workspace) as here:
+        desk, digest = desk_of_pass(here.journal, name, genesis_digest=here.genesis_digest)
+        published = here.workspace.witnessed_checkpoint_path
+        last_signed = here.workspace.last_checkpoint_path
+        path = checkpoint or (published if published.exists() else last_signed)
+        note = read_file(path, limit_bytes=NOTE_MAX_BYTES)
+        signed = open_checkpoint(note, read_vkey(here.workspace.vkey_path), str(path))
+        if desk.register.passes[digest].seq > signed.size:
+            raise Refused(
+                [finding("passes.not_in_checkpoint", name[:64], signed_size=signed.size)]
+            )
+        rows = islice(here.journal.rows(), signed.size)
+        write_new(out, b"".join(bundle_lines(digest, note, rows)), mode=0o644)
+    if json:
+        put_json({"bundle": str(out), "pass_digest": digest, "entries": signed.size})
+    else:
+        say(f"Wrote {out}: pass {name}, and the journal's first {signed.size:,} entries.")
+
+
+@app.command("verify")
+def verify(
+    path: BundleArgument,
+    genesis: GenesisOption = "",
+    seen: SeenOption = None,
+    workspace: WorkspaceOption = Path(),
+    *,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Judge it now: what a gate asks, not an auditor.")
+    ] = False,
+    json: JsonOption = False,
+) -> None:
+    """Verify a pass from one file, with nothing but a pinned genesis. Exit code 3 if it is bad.
+
+    Without --fresh it is judged as of the file's own last moment, so last year's still verifies.
+    """
+    now = current_time() if fresh else None
+    opened = open_pinned(path, genesis, seen, workspace, now=now)
+    standing = standing_of(opened.register, opened.pass_digest)
+    timely = time_findings(standing, now=opened.as_of_at)
+    good = not standing.findings and not (fresh and timely)
+    if json:
+        put_json(
+            {
+                **standing_json(standing),
+                "answer": "good" if good else "no",
+                "as_of": format_instant(opened.as_of_at),
+                "entries": opened.seen.checkpoint.size,
+                "witnesses": [each.witness.name for each in opened.cosignatures],
+                "time": findings_json(timely),
+            }
+        )
+    else:
+        _put_verified(opened, standing)
+        put_findings(timely, style="yellow")
+        say("The pass is good." if good else "The pass allows nothing.")
+    if not good:
+        raise typer.Exit(EXIT_NO)
+
+
+def open_pinned(
+    path: Path, genesis: str, seen: Path | None, workspace: Path, *, now: datetime | None
+) -> Opened:
+    """Return an opened bundle, verified from the pinned genesis and the last checkpoint seen.
+
+    What was seen is brought up to date only after everything else was found to be in order.
+    """
+    pinned = genesis or open_workspace(workspace).genesis_digest
+    if not pinned:
+        raise BadInputError("--genesis", "is missing, and no workspace here has one pinned")
+    data = read_file(path, limit_bytes=BUNDLE_MAX_BYTES)
+    opened = open_bundle(
+        data, genesis_digest=pinned, seen=_last_seen(seen), now=now, where=str(path)
+    )
+    if seen is not None:
+        replace_file(seen, write_seen([opened.seen]))
+    return opened
+
+
+def _last_seen(path: Path | None) -> LastSeen | None:
+    if path is None or not path.exists():
+        return None
+    logs = parse_seen(read_file(path, limit_bytes=_SEEN_MAX_BYTES), str(path))
+    if len(logs) != 1:
+        raise BadInputError(str(path), "is not the last checkpoint of one journal")
+    return logs[0]
+
+
+def _put_verified(opened: Opened, standing: Standing) -> None:
+    put_standing(standing, as_json=False, subject=subject_of(opened.register, standing))
+    witnesses = ", ".join(each.witness.name for each in opened.cosignatures) or "no witness"
+    say(
+        f"Verified as of {format_instant(opened.as_of_at)} from {opened.seen.checkpoint.size:,} "
+        f"journal entries, under a checkpoint of {opened.seen.log.name} cosigned by {witnesses}."
+    )

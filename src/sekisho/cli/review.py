@@ -1,0 +1,226 @@
+"""`sekisho pass review`: read a pass from its bytes on your own machine, and sign it there.
+
+Nothing here asks the server anything. What is shown is computed from the bundle's signed bytes,
+and what is signed binds the words that two people compared by voice.
+"""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sekisho.app import current_time, installation
+from sekisho.cli.bundles import BundleArgument, GenesisOption, SeenOption, open_pinned
+from sekisho.cli.options import (
+    JsonOption,
+    PassphraseFileOption,
+    TerminalOption,
+    WorkspaceOption,
+    read_file,
+    unlock,
+)
+from sekisho.cli.output import put_json, say, terminal
+from sekisho.cli.people import desk_of, signer_of
+from sekisho.cli.policy import put_outcomes
+from sekisho.cli.standing import put_standing, subject_of
+from sekisho.edges.keys import write_new
+from sekisho.edges.security_key import Prompts, only_key, plugged_keys, sign_with_key
+from sekisho.kernel.canonical import canonical_bytes, parse_json
+from sekisho.kernel.errors import BadInputError
+from sekisho.kernel.fields import Fields
+from sekisho.kernel.instants import format_instant
+from sekisho.kernel.money import format_btc, format_jpy, value_floor_jpy
+from sekisho.kernel.words import digest_words
+from sekisho.passes.adoption import tally_of
+from sekisho.passes.ballots import same_words
+from sekisho.passes.documents import approval_bytes
+from sekisho.passes.evidence import read_statement, statement_body
+from sekisho.passes.flow import (
+    Signer,
+    draft_approval,
+    next_number,
+    owner_of_key,
+    record_statement,
+)
+from sekisho.passes.judge import case_of
+from sekisho.passes.policy.case import Case, Destination
+from sekisho.passes.records import Claims, Credential, CredentialKind, Decision, Transfer
+from sekisho.passes.register import Register
+from sekisho.passes.verify import Standing, standing_of
+from sekisho.wallets.records import Segregation
+
+app = typer.Typer()
+_STATEMENT_MAX_BYTES = 64 * 1024
+_GROUP = 4
+
+
+@app.command("review")
+def review(
+    path: BundleArgument,
+    terminal_id: TerminalOption,
+    key: Annotated[
+        Path | None, typer.Option("--key", help="Your key file (made by `sekisho roster key`).")
+    ] = None,
+    security_key: Annotated[
+        str, typer.Option(help="Sign with your security key: its credential id on the roster.")
+    ] = "",
+    out: Annotated[
+        Path | None, typer.Option(help="Where to write your statement; else FILE.statement.")
+    ] = None,
+    words: Annotated[
+        str, typer.Option(help="The twelve words as your colleague read them to you.")
+    ] = "",
+    reject: Annotated[str, typer.Option(help="Reject the pass, for this reason.")] = "",
+    genesis: GenesisOption = "",
+    seen: SeenOption = None,
+    workspace: WorkspaceOption = Path(),
+    passphrase_file: PassphraseFileOption = None,
+    *,
+    json: JsonOption = False,
+) -> None:
+    """Show a pass from its own bytes, compare the words by voice, and sign on this machine.
+
+    The statement that it writes goes back to the server: `sekisho pass submit`.
+    """
+    opened = open_pinned(path, genesis, seen, workspace, now=None)
+    register, digest = opened.register, opened.pass_digest
+    standing = standing_of(register, digest)
+    if not json:
+        put_review(register, standing)
+    if not reject:
+        words = words or _heard(digest)
+        if not same_words(words, digest):
+            raise BadInputError("the words", "are not those of this pass: do not approve it")
+    signer = _signer(register, key, security_key, passphrase_file)
+    person, credential = owner_of_key(register, digest, signer.public_key)
+    approval = draft_approval(
+        register,
+        digest,
+        Decision.REJECT if reject else Decision.APPROVE,
+        person=person,
+        credential=credential,
+        terminal_id=terminal_id,
+        now=current_time(),
+        sequence=signer.take_sequence(next_number(register, credential.credential_id)),
+        words=" ".join(words.split()),
+        reason=reject,
+    )
+    signed = signer.sign(approval)
+    statement = canonical_bytes(statement_body(signed, parse_json(signed.document, "approval")))
+    written = out or path.with_name(f"{path.name}.statement")
+    write_new(written, statement, mode=0o644)
+    if json:
+        put_json({"statement": str(written), "decision": approval.decision.value})
+    else:
+        say(f"Signed: {approval.decision.value}. Carry {written} to the server.")
+
+
+@app.command("submit")
+def submit(
+    path: Annotated[Path, typer.Argument(help="A statement file that `review` wrote.")],
+    workspace: WorkspaceOption = Path(),
+    *,
+    json: JsonOption = False,
+) -> None:
+    """Record a statement that was signed on another machine."""
+    data = read_file(path, limit_bytes=_STATEMENT_MAX_BYTES)
+    signed = read_statement(Fields(parse_json(data, str(path)), str(path)))
+    with installation(workspace) as here:
+        desk = desk_of(here)
+        standing = record_statement(desk, signed, now=current_time())
+        subject = subject_of(desk.register, standing)
+    put_standing(standing, as_json=json, subject=subject)
+
+
+def put_review(register: Register, standing: Standing) -> None:
+    """Write everything that an approver must see, from the pass's own bytes."""
+    put_standing(standing, as_json=False, subject=subject_of(register, standing))
+    action = standing.asked.action
+    wallet = register.wallets.get(getattr(action, "wallet_id", ""))
+    if not isinstance(action, Transfer) or wallet is None:
+        return
+    heard = tally_of(register, standing.digest)
+    case = case_of(register, standing.digest, action, wallet=wallet, heard=heard)
+    for each in case.destinations:
+        say("", *destination_lines(each, standing.asked.claims))
+    say("", *share_lines(case))
+    say("", "What the policy in force says:")
+    put_outcomes(standing.outcomes)
+
+
+def destination_lines(each: Destination, claims: Claims) -> list[str]:
+    """Return what an approver reads of one payment: the address in groups, whole."""
+    groups = [each.address[at : at + _GROUP] for at in range(0, len(each.address), _GROUP)]
+    lines = [f"Pays {format_btc(each.amount_sat)} BTC to", f"  {' '.join(groups)}"]
+    if claims.prices:
+        highest = max(price.price_jpy for price in claims.prices)
+        lines.append(f"  worth ¥{format_jpy(value_floor_jpy(each.amount_sat, price_jpy=highest))}")
+    if each.own_wallet_id:
+        lines.append(f"  our own wallet {each.own_wallet_id}")
+    elif each.first_time:
+        lines.append("  ! never paid before")
+    if each.listed_at is not None:
+        lines.append(f"  on the allow-list since {format_instant(each.listed_at)}")
+    if each.resembles:
+        lines.append(f"  ! LOOKS LIKE {each.resembles} AND IS ANOTHER ADDRESS")
+        lines.append(f"    ({each.resembles_bits} bits: no accident)")
+    return lines
+
+
+def share_lines(case: Case) -> list[str]:
+    """Return how much of the wallet and of all customers' coins leaves, by the claims."""
+    leaves = sum(each.amount_sat for each in case.destinations)
+    held = {each.wallet_id: each.amount_sat for each in case.claims.balances}
+    customers = sum(
+        held.get(wallet_id, 0)
+        for wallet_id, wallet in case.wallets.items()
+        if wallet.segregation is Segregation.CUSTOMER
+    )
+    lines = [f"In all {format_btc(leaves)} BTC leave wallet {case.wallet.wallet_id}:"]
+    own = held.get(case.wallet.wallet_id, 0)
+    for name, whole in (("the wallet", own), ("all customers' coins", customers)):
+        percent, hundredths = divmod(leaves * 10_000 // whole if whole else 0, 100)
+        share = f"{percent}.{hundredths:02d} %" if whole else "an unknown share"
+        lines.append(f"  {share} of {name}")
+    return lines
+
+
+def _heard(digest: str) -> str:
+    """Ask for the twelve words, having shown them; without a person there is nobody to ask."""
+    if not sys.stdin.isatty():
+        raise BadInputError("--words", "are missing: compare them by voice, then give them")
+    raw = bytes.fromhex(digest)
+    terminal().rule("Compare by voice with a colleague at another machine")
+    say(" ".join(digest_words(raw, "en")), "　".join(digest_words(raw, "ja")))
+    typed: str = typer.prompt("Type the twelve words that your colleague reads to you", err=True)
+    return typed
+
+
+def _signer(
+    register: Register, key: Path | None, security_key: str, passphrase_file: Path | None
+) -> Signer:
+    """Return what signs: the key file, or the security key that is plugged in."""
+    if (key is None) == (not security_key):
+        raise BadInputError("--key", "or --security-key: name one of them")
+    if key is not None:
+        return signer_of(unlock(key, passphrase_file))
+    credential = _security_key(register, security_key)
+    device = only_key(plugged_keys())
+    prompts = Prompts(
+        ask_pin=lambda: str(typer.prompt("PIN of your security key", hide_input=True, err=True)),
+        say_touch=lambda: say("Touch your security key."),
+    )
+    return Signer(
+        public_key=credential.public_key,
+        sign=lambda approval: sign_with_key(device, approval_bytes(approval), credential, prompts),
+        take_sequence=lambda at_least: at_least,
+    )
+
+
+def _security_key(register: Register, credential_id: str) -> Credential:
+    for person in register.roster.people:
+        for each in person.credentials:
+            if each.credential_id == credential_id and each.kind is CredentialKind.FIDO2:
+                return each
+    raise BadInputError(f"--security-key {credential_id[:80]!r}", "is none on the roster")
