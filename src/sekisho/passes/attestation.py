@@ -12,6 +12,7 @@ from struct import error as StructError  # noqa: N812 - so that it reads as what
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.utils import CryptographyDeprecationWarning
 from fido2 import cbor
 
 from sekisho.kernel.errors import BadInputError
@@ -31,6 +32,7 @@ _NO_CERTIFICATE = (
     x509.DuplicateExtension,
     x509.ExtensionNotFound,
     x509.UnsupportedGeneralNameType,
+    CryptographyDeprecationWarning,  # a serial number below one, where warnings are errors
 )
 """What the reader of certificates raises for bytes that are none, or not one of the kind."""
 
