@@ -1,8 +1,8 @@
 """C2SP signed-note: a text, and who signed it (https://c2sp.org/signed-note).
 
-Reading is strict and bounded. Only Ed25519 (signature type 0x01) is signed and verified here.
-Signatures by unknown keys are ignored, as the specification wants, so that witnesses may add
-theirs.
+Reading is strict and bounded. Only Ed25519 (signature type 0x01) is signed and verified here; what
+witnesses add (type 0x04) is read by `journal.witness`. Signatures by unknown keys are ignored, as
+the specification wants, so that witnesses may add theirs.
 """
 
 import base64
@@ -25,6 +25,11 @@ SIGNATURES_MAX = 64
 """The specification asks for at least 16; a post-quantum signature has nearly 5 kB."""
 _ED25519 = b"\x01"
 _DASH = "\u2014 "
+
+_FIELD = 2**255 - 19
+_ORDER_8 = 0x7A03AC9277FDC74EC6CC392CFA53202A0F67100D760B3CBA4FD84D3D706A17C7
+_SMALL_ORDER = frozenset({0, 1, _FIELD - 1, _ORDER_8, _FIELD - _ORDER_8})
+"""The y of the eight points of edwards25519 for which anybody can make signatures that verify."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,11 +61,10 @@ class VerifierKey:
     @property
     def key_id(self) -> bytes:
         """The first four bytes of SHA-256 over name, newline, type and key."""
-        return hashlib.sha256(self.name.encode() + b"\n" + _ED25519 + self.public_key).digest()[:4]
+        return key_id_of(self.name, _ED25519 + self.public_key)
 
     def __str__(self) -> str:
-        key = base64.b64encode(_ED25519 + self.public_key).decode()
-        return f"{self.name}+{self.key_id.hex()}+{key}"
+        return write_vkey(self.name, _ED25519 + self.public_key)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,22 +85,44 @@ class SignerKey:
 def parse_vkey(text: str, where: str) -> VerifierKey:
     """Return the key that `text` (`<name>+<8 hex>+<base64>`) writes.
 
-    Raises `BadInputError` at `where` for another form, a type other than Ed25519, or a key id
-    that is not the hash of the key beside it.
+    Raises `BadInputError` at `where` for another form, a type other than Ed25519, a key id that is
+    not the hash of the key beside it, or a key for which anybody can sign.
+    """
+    name, public_key = read_vkey_of(text, _ED25519, where)
+    return VerifierKey(name=name, public_key=public_key)
+
+
+def read_vkey_of(text: str, type_byte: bytes, where: str) -> tuple[str, bytes]:
+    """Return name and public key of a verifier key whose signature type is `type_byte`.
+
+    Raises `BadInputError` as `parse_vkey` does.
     """
     parts = text.removesuffix("\n").split("+", 2)
     if len(parts) != 3 or not is_key_name(parts[0]):
         raise BadInputError(where, "is not a verifier key: <name>+<8 hex digits>+<base64>")
     name, key_id, encoded = parts
     material = parse_base64(encoded, where)
-    if len(material) != 33 or material[:1] != _ED25519:
-        raise BadInputError(where, "is not an Ed25519 verifier key (type 1, 32 bytes)")
-    key = VerifierKey(name=name, public_key=material[1:])
-    if key_id != key.key_id.hex():
+    if len(material) != 33 or material[:1] != type_byte:
         raise BadInputError(
-            where, f"has key id {key_id[:16]!r}, but its key has {key.key_id.hex()}"
+            where, f"is not an Ed25519 verifier key (type {type_byte[0]}, 32 bytes)"
         )
-    return key
+    of_this_key = key_id_of(name, material).hex()
+    if key_id != of_this_key:
+        raise BadInputError(where, f"has key id {key_id[:16]!r}, but its key has {of_this_key}")
+    y = int.from_bytes(material[1:], "little") & ((1 << 255) - 1)
+    if y >= _FIELD or y in _SMALL_ORDER:
+        raise BadInputError(where, "is a key for which anybody can sign")
+    return name, material[1:]
+
+
+def write_vkey(name: str, material: bytes) -> str:
+    """Return the verifier key of type byte and public key `material`: `<name>+<hex>+<base64>`."""
+    return f"{name}+{key_id_of(name, material).hex()}+{base64.b64encode(material).decode()}"
+
+
+def key_id_of(name: str, material: bytes) -> bytes:
+    """Return the first four bytes of SHA-256 over name, newline, and type byte with key."""
+    return hashlib.sha256(name.encode() + b"\n" + material).digest()[:4]
 
 
 def parse_note(data: bytes, where: str) -> Note:
@@ -134,7 +160,7 @@ def signed_wrongly(note: Note, key: VerifierKey, where: str) -> list[Finding]:
     A signature that names this key and does not verify condemns the whole note, even when
     another one verifies. Signatures by other keys are not looked at.
     """
-    ours = [each for each in note.signatures if _names(each, key)]
+    ours = [each for each in note.signatures if is_by(each, key.name, key.key_id)]
     if not ours:
         return [finding("journal.note_unsigned", where, key=key.name, key_id=key.key_id.hex())]
     verifier = Ed25519PublicKey.from_public_bytes(key.public_key)
@@ -156,15 +182,32 @@ def sign_note(text: str, signers: Sequence[SignerKey]) -> bytes:
     Raises `ValueError` for a text that could not be read back: no final newline, a control
     character, no signer, or a name that no key may have.
     """
-    lines = []
-    for signer in signers:
-        signature = signer.private_key.sign(text.encode())
-        blob = base64.b64encode(signer.verifier.key_id + signature).decode()
-        lines.append(f"{_DASH}{signer.name} {blob}\n")
-    data = f"{text}\n{''.join(lines)}".encode()
+    signatures = [
+        Signature(
+            name=signer.name,
+            key_id=signer.verifier.key_id,
+            signature=signer.private_key.sign(text.encode()),
+        )
+        for signer in signers
+    ]
+    data = write_note(Note(text=text, signatures=tuple(signatures)))
     if not text.endswith("\n") or parse_note(data, "note to be signed").text != text:
         raise ValueError("the text of a note ends in a newline")
     return data
+
+
+def write_note(note: Note) -> bytes:
+    """Return the bytes that `parse_note` reads as `note`, if there are such bytes."""
+    lines = [
+        f"{_DASH}{each.name} {base64.b64encode(each.key_id + each.signature).decode()}\n"
+        for each in note.signatures
+    ]
+    return f"{note.text}\n{''.join(lines)}".encode()
+
+
+def is_by(signature: Signature, name: str, key_id: bytes) -> bool:
+    """Return whether a signature says of itself that it is by the key of this name and id."""
+    return (signature.name, signature.key_id) == (name, key_id)
 
 
 def is_key_name(text: str) -> bool:
@@ -193,7 +236,3 @@ def _parse_signature(line: str, where: str) -> Signature:
     if len(blob) < 5:
         raise BadInputError(where, "is shorter than a key id and a signature")
     return Signature(name=name, key_id=blob[:4], signature=blob[4:])
-
-
-def _names(signature: Signature, key: VerifierKey) -> bool:
-    return (signature.name, signature.key_id) == (key.name, key.key_id)

@@ -1,0 +1,1 @@
+"""witness: what was the journal when others saw it?"""
