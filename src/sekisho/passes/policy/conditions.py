@@ -1,12 +1,11 @@
 """Rules about where it goes, what it may cost, and whether pack, price and wallet are good."""
 
 from sekisho.kernel.finding import finding
-from sekisho.kernel.instants import format_instant
 from sekisho.kernel.money import format_btc, format_jpy
 from sekisho.passes.policy.case import Outcome
 from sekisho.passes.policy.outcomes import judged, off, passed_over
 from sekisho.passes.policy.records import Off, Policy
-from sekisho.passes.policy.weigh import Weighed, is_known
+from sekisho.passes.policy.weigh import Weighed, is_known, moment
 from sekisho.wallets.records import UNPROVEN
 
 EFFECTIVE = "effective"
@@ -20,10 +19,10 @@ WALLET_PROOF = "wallet_proof"
 def effective(policy: Policy, seen: Weighed) -> Outcome:
     """Is it the pack's time? A law that has changed needs a pack that was read again."""
     asked_at, until_at = seen.case.asked_at, policy.effective_until_at
-    until = "no end" if until_at is None else format_instant(until_at)
+    until = "no end" if until_at is None else moment(until_at)
     inputs = (
-        ("asked", format_instant(asked_at)),
-        ("from", format_instant(policy.effective_from_at)),
+        ("asked", moment(asked_at)),
+        ("from", moment(policy.effective_from_at)),
         ("until", until),
     )
     why = None
@@ -31,8 +30,8 @@ def effective(policy: Policy, seen: Weighed) -> Outcome:
         why = finding(
             "passes.policy_not_effective",
             policy.policy_id,
-            asked_at=format_instant(asked_at),
-            effective_from_at=format_instant(policy.effective_from_at),
+            asked_at=moment(asked_at),
+            effective_from_at=moment(policy.effective_from_at),
             effective_until_at=until,
         )
     return judged(EFFECTIVE, policy.reference, inputs, why)
@@ -60,7 +59,7 @@ def allow_list(policy: Policy, seen: Weighed) -> Outcome:
         why = finding(
             "passes.destination_cooling",
             first.address,
-            listed_at=format_instant(first.listed_at),
+            listed_at=moment(first.listed_at),
             cooling_seconds=rule.cooling_seconds,
             others=len(strangers) - 1,
         )
@@ -133,7 +132,7 @@ def price(policy: Policy, seen: Weighed) -> Outcome:
     if isinstance(rule, Off):
         return off(PRICE, rule)
     quotes = ", ".join(
-        f"{each.source} ¥{format_jpy(each.price_jpy)} ({format_instant(each.quoted_at)})"
+        f"{each.source} ¥{format_jpy(each.price_jpy)} ({moment(each.quoted_at)})"
         for each in case.claims.prices
     )
     used = "none" if seen.price_jpy is None else f"¥{format_jpy(seen.price_jpy)}, the highest"

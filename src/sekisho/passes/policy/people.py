@@ -3,7 +3,6 @@
 from datetime import datetime, timedelta, timezone
 
 from sekisho.kernel.finding import finding
-from sekisho.kernel.instants import format_instant
 from sekisho.kernel.money import Sat
 from sekisho.passes.policy.case import Case, Destination, Outcome
 from sekisho.passes.policy.history import Scope
@@ -21,6 +20,7 @@ from sekisho.passes.policy.weigh import (
     counted_sat,
     exceeds,
     is_known,
+    moment,
     reaches,
     size,
     unknown,
@@ -146,8 +146,8 @@ def business_hours(policy: Policy, seen: Weighed) -> Outcome:
     zone = timezone(timedelta(minutes=policy.utc_offset_minutes))
     times = [each.astimezone(zone) for each in (case.asked_at, case.judged_at)]
     inputs: Inputs = (
-        ("asked", f"{times[0]:%a %Y-%m-%d %H:%M} ({format_instant(case.asked_at)})"),
-        ("approved", f"{times[1]:%a %Y-%m-%d %H:%M} ({format_instant(case.judged_at)})"),
+        ("asked", f"{times[0]:%a %Y-%m-%d %H:%M} ({moment(case.asked_at)})"),
+        ("approved", f"{times[1]:%a %Y-%m-%d %H:%M} ({moment(case.judged_at)})"),
     )
     if all(_at_work(rule, each) for each in times):
         return judged(BUSINESS_HOURS, rule.reference, inputs, None)
@@ -161,8 +161,8 @@ def business_hours(policy: Policy, seen: Weighed) -> Outcome:
         why = finding(
             "passes.outside_hours",
             case.wallet.wallet_id,
-            asked_at=format_instant(case.asked_at),
-            approved_at=format_instant(case.judged_at),
+            asked_at=moment(case.asked_at),
+            approved_at=moment(case.judged_at),
             counted_sat=seen.related_sat,
             most=size(rule.most),
         )

@@ -6,8 +6,10 @@ known is not guessed: a rule that needs it says no.
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 from sekisho.kernel.finding import Finding, finding
+from sekisho.kernel.instants import format_instant
 from sekisho.kernel.money import SAT_PER_BTC, Jpy, Sat, format_btc, format_jpy
 from sekisho.passes.policy.case import Case, Destination
 from sekisho.passes.policy.history import Scope, amounts_by_key
@@ -99,14 +101,20 @@ def is_known(policy: Policy, case: Case, destination: Destination) -> bool:
 
 def worth(seen: Weighed, size_sat: Sat) -> str:
     """Write a size in every unit that is known, for people."""
+    return _worth(size_sat, seen.price_jpy, seen.customers_sat)
+
+
+@lru_cache(maxsize=1024)  # four rules write the same one
+def _worth(size_sat: Sat, price_jpy: Jpy | None, customers_sat: Sat | None) -> str:
     written = f"{format_btc(size_sat)} BTC"
-    if seen.price_jpy is not None:
-        written += f" = ¥{format_jpy(_ceil(size_sat * seen.price_jpy, SAT_PER_BTC))}"
-    if seen.customers_sat:
-        written += f" = {percent(_ceil(size_sat * 10_000, seen.customers_sat))}"
+    if price_jpy is not None:
+        written += f" = ¥{format_jpy(_ceil(size_sat * price_jpy, SAT_PER_BTC))}"
+    if customers_sat:
+        written += f" = {percent(_ceil(size_sat * 10_000, customers_sat))}"
     return written
 
 
+@lru_cache(maxsize=1024)  # every pass is told the same few
 def size(bound: Bound) -> str:
     """Write a bound as people read it; a share is one of all customers' coins."""
     parts = []
@@ -117,6 +125,12 @@ def size(bound: Bound) -> str:
     if bound.share_bps is not None:
         parts.append(percent(bound.share_bps))
     return " / ".join(parts)
+
+
+@lru_cache(maxsize=1024)
+def moment(at: datetime) -> str:
+    """Write an instant for people; those of the pack and of one pass are written many times."""
+    return format_instant(at)
 
 
 def percent(share_bps: int) -> str:
