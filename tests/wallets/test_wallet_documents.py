@@ -39,6 +39,12 @@ def test_a_wallet_is_read_back_as_it_was_written(kind: str) -> None:
     assert read(wallet_document(wallet)) == wallet
 
 
+def test_a_wallet_names_its_proofs_by_their_digest() -> None:
+    named = wallet_of(DESCRIPTORS["wpkh"], proof="ab" * 32)
+    assert read(wallet_document(named)) == named
+    assert wallet_digest(named) != wallet_digest(wallet_of(DESCRIPTORS["wpkh"]))
+
+
 def test_the_digest_is_of_these_bytes_and_of_every_field() -> None:
     assert wallet_digest(WALLET) == document_digest("wallet", document())
     digests = {wallet_digest(WALLET)}
@@ -99,6 +105,9 @@ WRONG: list[tuple[str, Any]] = [
     ("level", "optional"),
     ("proof", ""),
     ("proof", "proven"),
+    ("proof", "ab" * 31),
+    ("proof", "AB" * 32),
+    ("proof", "ab" * 32 + "\n"),
 ]
 
 

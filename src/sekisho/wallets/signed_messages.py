@@ -103,11 +103,6 @@ def _by_bip322(
         read = bip322.Sig.b64decode(signature)
         if not isinstance(read.payload, Witness):
             return False
-        stack = [bytes(item) for item in read.payload.stack]
-        if form is MessageForm.P2WPKH and (len(stack) != 2 or stack[1] != public_key):
-            return False
-        if form is MessageForm.P2TR and len(stack) != 1:
-            return False  # neither a script of somebody else's nor an annex
         address = key_address(public_key, form, network)
         return bip322.verify(message, address, read, legacy=False)
     except _UNREADABLE:
