@@ -18,7 +18,7 @@ def outcome(variant: Variant) -> Outcome:
     with TemporaryDirectory() as folder:
         journal = create_journal(Path(folder) / "journal.sqlite")
         try:
-            return replay(journal, variant)
+            return replay(journal, variant, journal_key="")
         finally:
             journal.close()
 

@@ -12,7 +12,7 @@ from sekisho.drills.dmm_2024.flow import replay
 from sekisho.drills.dmm_2024.page import page
 from sekisho.drills.dmm_2024.records import NAME, Outcome, Variant
 from sekisho.edges.workspace import Workspace, create_workspace, open_workspace, pin_genesis
-from sekisho.journal.flow import begin_log
+from sekisho.journal.flow import begin_log, read_vkey
 from sekisho.journal.store import JournalStore, open_journal
 from sekisho.kernel.errors import BadInputError, WorldError
 from sekisho.kernel.instants import to_second
@@ -107,7 +107,8 @@ def play_dmm_2024(out: Path, variant: Variant) -> Played:
         raise WorldError(f"{folder}: cannot be made: {error.strerror}") from error
     workspace = new_installation(folder / "workspace", name="drill-dmm-2024", network="mainnet")
     with installation(workspace.root) as here:
-        outcome = replay(here.journal, variant)
+        vkey = str(read_vkey(workspace.vkey_path))
+        outcome = replay(here.journal, variant, journal_key=vkey)
         here.chain.keep([outcome.funding])
     pin_genesis(workspace, outcome.genesis_digest)
     written = {

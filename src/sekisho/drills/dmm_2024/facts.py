@@ -37,6 +37,14 @@ MARKET_SOURCE = (
     "USD/JPY close, 157.608"
 )
 
+QUOTED_AT = datetime(2024, 5, 31, 2, 55, tzinfo=UTC)
+QUOTES = (
+    ("Binance BTC/USDT at 03:00 UTC times USD/JPY (derived)", Jpy(10_802_451)),
+    ("A second market (reconstructed)", Jpy(10_800_000)),
+)
+"""What the request says that a bitcoin costs. The first is derived from traded prices, the second
+is invented: no second source of that minute is public in a form that can be shipped."""
+
 SOURCES_JA = {
     PUBLISHED_SOURCE: "DMM Bitcoin の 2024-05-31 付け発表：約 482 億円相当",
     MARKET_SOURCE: (
