@@ -1,35 +1,53 @@
 """Which passes does the watcher believe? Verified a second time, by code of its own.
 
-The gate verifies approvals in `passes/verify.py`. This is written again, from the documents up, so
-that one bug does not blind both; a differential test holds the two equal. It asks the same of a
-pass: a pinned genesis roster that adopted itself, a wallet that a quorum put in force, a requester
-who asked, nobody who said no, and for every department of the quorum enough other people, each
-signed over these very bytes.
+The gate folds the journal in `passes/register.py` and judges in `passes/verify.py`. This is
+written again, from the protocol and the documents up, so that one bug does not blind both;
+differential tests hold the two equal. What is shared are the strict readers of documents and the
+rules of a policy; signatures, rosters, quorums, limits and batches are the watcher's own.
+
+    credence_signatures   did this key sign these words?
+    credence_statements   who said what, and is it heeded?
+    credence_views        what is in force at a place of the journal
+    credence_successions  when an admin pass takes effect, and which view follows
+    credence_cases        what a policy is asked, and what left before
+    credence_families     the children of standing passes
+    credence_replay       all of it, event by event
 """
 
-import hashlib
-from collections import Counter
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from datetime import datetime
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-
-from sekisho.kernel.canonical import INTEGER_MAX, Json, parse_canonical
-from sekisho.kernel.errors import BadInputError
-from sekisho.kernel.fields import Fields
-from sekisho.kernel.instants import parse_instant
-from sekisho.passes.documents import read_pass
 from sekisho.passes.evidence import Evidence
-from sekisho.passes.records import Admin, Pass, Transfer
-from sekisho.passes.roster import read_roster
-from sekisho.wallets.documents import check_id, wallet_digest
-from sekisho.wallets.records import ChangeRule, Wallet
+from sekisho.passes.records import Automatic, Pass, Transfer
+from sekisho.wallets.documents import wallet_digest
+from sekisho.wallets.records import Wallet
+from sekisho.watch.credence_families import Batch, transfer_of
+from sekisho.watch.credence_replay import Clearance, Petition, Replay
 
-Document = dict[str, Json]
 FORMER = "~"
 """How the id begins under which a wallet is watched that is not in force any more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grant:
+    """What one transaction may do, or was asked to: a transfer, or a batch of children."""
+
+    digest: str
+    """Of the pass; of a batch, of its children's digests."""
+    pass_id: str
+    """Of a batch: the id of the standing pass and the numbers of the children."""
+    signed_digest: str
+    """Of the pass that people spoke about: the transfer itself, or the standing pass."""
+    transfer: Transfer
+    not_before_at: datetime
+    expires_at: datetime
+    held_until: datetime | None
+    """The end of the time lock; None where there is none."""
+    allowed: bool
+    honoured: frozenset[str]
+    """The transactions that the gate let through while this was allowed, and that nobody said no
+    to since: what happened later in the journal does not make them thefts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,228 +57,155 @@ class Credence:
     wallets: Mapping[str, Wallet]
     """In force, by id."""
     watched: Mapping[str, Wallet]
-    """Those in force, and every other wallet that a quorum ever approved.
+    """Those in force, and every other wallet that a quorum ever put in force.
 
-    One person's word is enough to end a registration, and a later registration to replace a
-    descriptor. Neither must blind the watcher: such a wallet allows no pass any more, but its
-    coins are looked after as before. Beside the one in force, or the newest where none is, the
-    others of its id have ids of their own: `former_id`."""
+    A later registration replaces a descriptor, and a roster expires. Neither must blind the
+    watcher: such a wallet allows no pass any more, but its coins are looked after as before.
+    Beside the one in force, the others of its id have ids of their own: `former_id`."""
+    roster_digest: str
+    """Of the roster in force, also when it has expired; empty while no genesis was adopted."""
+    policy_digest: str
     believed: Mapping[str, Pass]
-    """Every transfer that a quorum allowed, by digest."""
+    """Every transfer that people and policy allowed, by digest."""
     doubted: Mapping[str, Pass]
     """Every other transfer that can be read, by digest."""
+    children: frozenset[str]
+    """The digests of the children that are allowed."""
+    grants: tuple[Grant, ...]
+    """Every transfer, and every batch of children, allowed or not."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Statement:
-    """What somebody said of a pass, as their own document says it."""
-
-    pass_digest: str
-    decision: str
-    genesis: str
-    speaker: tuple[str, str]
-    """The person, and the credential that they say they sign with."""
-    number: int
-    terminal: str
-    signed_at: datetime
+NOTHING = Credence(
+    wallets={},
+    watched={},
+    roster_digest="",
+    policy_digest="",
+    believed={},
+    doubted={},
+    children=frozenset(),
+    grants=(),
+)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Court:
-    """The documents under one roster."""
-
-    genesis: str
-    department_of: dict[str, str]
-    key_of: dict[tuple[str, str], bytes]
-    terminals: frozenset[str]
-    needed: dict[str, dict[str, int]]
-    statements: dict[str, list[tuple[_Statement, bool]]] = field(default_factory=dict)
-    """By pass digest: each genuine statement, and whether its number was used for another too."""
-
-
-def weigh(evidence: Evidence, *, genesis_digest: str, now: datetime) -> Credence:
+def weigh(
+    evidence: Evidence,
+    *,
+    genesis_digest: str,
+    now: datetime,
+    clearances: Iterable[Clearance] = (),
+) -> Credence:
     """Return what the watcher believes; nothing at all if the genesis was never adopted.
 
-    When its roster has expired, no pass is believed and no wallet is in force, but what was
+    `clearances` are what the gate wrote down, in the order of the journal. They allow nothing.
+    When the roster has expired, no pass is believed and no wallet is in force, but what was
     watched is watched on: a date that somebody forgot must not let coins leave unseen.
     """
-    nothing = Credence(wallets={}, watched={}, believed={}, doubted={})
-    roster_bytes = evidence.rosters.get(genesis_digest, b"")
-    if hashlib.sha256(b"sekisho/roster/v1\n" + roster_bytes).hexdigest() != genesis_digest:
-        return nothing
-    try:
-        # The strict reader is asked whether it is a roster at all; its people are read here.
-        if read_roster(roster_bytes, "roster").previous_digest:
-            return nothing
-        document = _object(parse_canonical(roster_bytes, "roster"))
-        expired = now >= parse_instant(str(document["expires"]), "roster.expires")
-    except (BadInputError, KeyError, TypeError):
-        return nothing
-    court = _convene(document, genesis_digest)
-    _hear(court, evidence)
-    asked = dict(_asked(evidence))
-    if genesis_digest not in _in_force(court, asked, "roster", "roster", "", heed_no=False):
-        return nothing
-    adopted = genesis_digest in _in_force(court, asked, "roster", "roster", "")
-    registered = _wallets(court, asked, evidence) if adopted else {}
-    wallets = {} if expired else registered
+    replay = _replayed(evidence, genesis_digest, clearances)
+    view = replay.view
+    if not view.roster_digest:
+        return NOTHING
+    expired = now >= view.roster.expires_at
     transfers = {
-        digest: each for digest, each in asked.items() if isinstance(each.action, Transfer)
+        digest: each.asked
+        for digest, each in replay.petitions.items()
+        if isinstance(each.asked.action, Transfer)
     }
-    believed = {
-        digest: each
-        for digest, each in transfers.items()
-        if _allowed(court, digest, each, "transfer")
-        and _from_wallet(court, each, wallets)
-        and _keeps_anchor(each, transfers)
+    allowed = {
+        digest
+        for digest in replay.ledger.marks
+        if digest in replay.petitions and replay.ruling(digest).allowed and not expired
     }
-    doubted = {digest: each for digest, each in transfers.items() if digest not in believed}
-    watched = _watched(court, asked, evidence, registered)
-    return Credence(wallets=wallets, watched=watched, believed=believed, doubted=doubted)
-
-
-def _convene(roster: Document, genesis: str) -> _Court:
-    people = [_object(person) for person in _list(roster["people"])]
-    quorum = _object(roster["quorum"])
-    return _Court(
-        genesis=genesis,
-        department_of={str(each["person_id"]): str(each["department"]) for each in people},
-        key_of={
-            (str(person["person_id"]), str(_object(each)["credential_id"])): bytes.fromhex(
-                str(_object(each)["public_key"])
-            )
-            for person in people
-            for each in _list(person["credentials"])
-        },
-        terminals=frozenset(
-            str(_object(each)["terminal_id"]) for each in _list(roster["terminals"])
+    grants = (*_transfers(replay, allowed), *_batches(replay, allowed))
+    return Credence(
+        wallets={} if expired else view.wallets,
+        watched=_watched(view.wallets, view.ever),
+        roster_digest=view.roster_digest,
+        policy_digest=view.policy_digest,
+        believed={digest: each for digest, each in transfers.items() if digest in allowed},
+        doubted={digest: each for digest, each in transfers.items() if digest not in allowed},
+        children=frozenset(
+            child
+            for digest, family in replay.families.items()
+            if digest in allowed
+            for child in family.sound
         ),
-        needed={
-            kind: {name: int(str(count)) for name, count in _object(quorum[kind]).items()}
-            for kind in ("transfer", "admin")
-        },
+        grants=grants,
     )
 
 
-def _hear(court: _Court, evidence: Evidence) -> None:
-    """Sort the genuine statements by pass, noting the numbers that one signer used twice."""
-    genuine: dict[bytes, _Statement] = {}
-    for signed in evidence.approvals:
-        try:
-            said = _statement(signed.document)
-            digest = hashlib.sha256(b"sekisho/approval/v1\n" + signed.document).digest()
-            key = Ed25519PublicKey.from_public_bytes(court.key_of[said.speaker])
-            key.verify(signed.signature, digest)
-        except (ValueError, KeyError, InvalidSignature):
+def _replayed(evidence: Evidence, genesis: str, clearances: Iterable[Clearance]) -> Replay:
+    replay = Replay(genesis=genesis)
+    waiting = iter(clearances)
+    clearance = next(waiting, None)
+    for event in evidence.events:
+        while clearance is not None and clearance.seq < event.seq:
+            replay.clear(clearance)
+            clearance = next(waiting, None)
+        replay.take(event)
+    for each in () if clearance is None else (clearance, *waiting):
+        replay.clear(each)
+    return replay
+
+
+def _transfers(replay: Replay, allowed: set[str]) -> Iterator[Grant]:
+    for digest, petition in replay.petitions.items():
+        asked = petition.asked
+        if not isinstance(asked.action, Transfer):
             continue
-        if said.genesis == court.genesis:
-            genuine[signed.document] = said  # the same words, signed again, are the same statement
-    numbers = Counter((said.speaker[0], said.number) for said in genuine.values())
-    for said in genuine.values():
-        twice = numbers[said.speaker[0], said.number] > 1
-        court.statements.setdefault(said.pass_digest, []).append((said, twice))
+        honoured = replay.honoured.get(digest)
+        voided = honoured and replay.is_refused(digest)
+        yield Grant(
+            digest=digest,
+            pass_id=asked.pass_id,
+            signed_digest=digest,
+            transfer=asked.action,
+            not_before_at=asked.not_before_at,
+            expires_at=asked.expires_at,
+            held_until=replay.held_until.get(digest),
+            allowed=digest in allowed,
+            honoured=frozenset(honoured or ()) if not voided else frozenset(),
+        )
 
 
-def _statement(document: bytes) -> _Statement:
-    """Return what a statement says; raises `BadInputError` unless every field is as it must be.
+def _batches(replay: Replay, allowed: set[str]) -> Iterator[Grant]:
+    """Yield each batch as it now is, and as it was when the gate let a transaction through.
 
-    What is not in the record is read all the same: a statement that the gate cannot read, and so
-    does not count, is none here either.
+    A child that joins a batch later must not make a theft of what was signed before it.
     """
-    fields = Fields(parse_canonical(document, "statement"), "statement")
-    fields.choice("format", ("sekisho/approval/v1",))
-    fields.choice("method", ("ed25519-key-file",))
-    fields.text("words", empty=True)
-    fields.text("reason", empty=True)
-    said = _Statement(
-        pass_digest=fields.hex("pass_digest", size=32).hex(),
-        decision=fields.choice("decision", ("ask", "approve", "reject", "void")),
-        genesis=fields.hex("genesis_digest", size=32).hex(),
-        speaker=(fields.text("approver"), fields.text("credential_id")),
-        number=fields.integer("sequence", at_least=1, at_most=INTEGER_MAX),
-        terminal=check_id(fields.text("terminal_id"), "statement.terminal_id"),
-        signed_at=fields.instant("signed_at"),
+    for batch in replay.batches.values():
+        petition = replay.petitions[batch.standing]
+        sizes = {len(batch.children)}
+        sizes |= {n for n, digest in enumerate(batch.digests, 1) if digest in replay.honoured}
+        for size in sorted(sizes):
+            yield _batch(replay, batch, size, petition, allowed=batch.standing in allowed)
+    for digest, family in replay.families.items():
+        parent = replay.petitions[digest]
+        for child_digest, child in family.numbers.values():
+            if child_digest not in family.sound:
+                alone = Batch(standing=digest, anchor=child.anchor)
+                alone.add(child, child_digest)
+                yield _batch(replay, alone, 1, parent, allowed=False)
+
+
+def _batch(replay: Replay, batch: Batch, size: int, petition: Petition, *, allowed: bool) -> Grant:
+    automatic = petition.asked.action
+    if not isinstance(automatic, Automatic):
+        raise TypeError("only a standing pass has children")
+    children, digest = batch.children[:size], batch.digests[size - 1]
+    moments = [each.issued_at for each in children]
+    numbers = ",".join(str(each.number) for each in children)
+    return Grant(
+        digest=digest,
+        pass_id=f"{petition.asked.pass_id}#{numbers}",
+        signed_digest=batch.standing,
+        transfer=transfer_of(automatic, children),
+        not_before_at=max(moments),
+        expires_at=min(moments) + timedelta(seconds=automatic.limits.child_valid_seconds),
+        held_until=None,
+        # Of a batch that has grown, only what was let through before counts.
+        allowed=allowed and size == len(batch.children),
+        honoured=frozenset(replay.honoured.get(digest, ())),
     )
-    fields.done()
-    return said
-
-
-def _asked(evidence: Evidence) -> Iterator[tuple[str, Pass]]:
-    for digest, document in evidence.passes.items():
-        if hashlib.sha256(b"sekisho/pass/v1\n" + document).hexdigest() == digest:
-            try:
-                yield digest, read_pass(document, "pass")
-            except BadInputError:
-                continue
-
-
-def _allowed(court: _Court, digest: str, asked: Pass, kind: str, *, heed_no: bool = True) -> bool:
-    """Return whether people allowed this pass: asked by its requester, refused by nobody.
-
-    Without `heed_no`, whether they once did, whatever was said against it before or since.
-    """
-    if (asked.genesis_digest, asked.roster_digest) != (court.genesis, court.genesis):
-        return False
-    if asked.policy_digest or asked.terminal_id not in court.terminals:
-        return False
-    was_asked = False
-    approvers: set[str] = set()
-    for said, number_twice in court.statements.get(digest, []):
-        if said.decision in {"reject", "void"}:
-            if heed_no:
-                return False
-            continue
-        in_time = said.signed_at < asked.expires_at
-        if number_twice or not in_time or said.terminal not in court.terminals:
-            continue
-        person, _ = said.speaker
-        if said.decision == "ask":
-            was_asked = was_asked or person == asked.requester
-        elif person != asked.requester:
-            approvers.add(person)
-    if not was_asked:
-        return False
-    present = [court.department_of[approver] for approver in approvers]
-    return all(present.count(name) >= count for name, count in court.needed[kind].items())
-
-
-def _in_force(
-    court: _Court,
-    asked: Mapping[str, Pass],
-    subject_type: str,
-    subject_id: str,
-    previous: str,
-    *,
-    heed_no: bool = True,
-) -> set[str]:
-    """Return the digests that quorums put in force directly after `previous`."""
-    return {
-        each.action.new_digest
-        for digest, each in asked.items()
-        if isinstance(each.action, Admin)
-        and each.action.subject_type.value == subject_type
-        and each.action.subject_id == subject_id
-        and each.action.previous_digest == previous
-        and _allowed(court, digest, each, "admin", heed_no=heed_no)
-    }
-
-
-def _wallets(court: _Court, asked: Mapping[str, Pass], evidence: Evidence) -> dict[str, Wallet]:
-    """Return the wallets at the end of their chains of registrations, forks left out."""
-    found: dict[str, Wallet] = {}
-    for wallet_id in {wallet.wallet_id for wallet in evidence.wallets.values()}:
-        chain = [""]
-        while True:
-            following = _in_force(court, asked, "wallet", wallet_id, chain[-1])
-            if len(following) != 1 or following & set(chain):
-                break
-            chain.extend(following)
-        wallet = evidence.wallets.get(chain[-1])
-        if wallet is None or following:
-            continue
-        if wallet.wallet_id == wallet_id and wallet_digest(wallet) == chain[-1]:
-            found[wallet_id] = wallet
-    return found
 
 
 def former_id(wallet: Wallet) -> str:
@@ -272,86 +217,19 @@ def former_id(wallet: Wallet) -> str:
     return f"{FORMER}{wallet.wallet_id}~{wallet_digest(wallet)[:16]}"
 
 
-def _watched(
-    court: _Court,
-    asked: Mapping[str, Pass],
-    evidence: Evidence,
-    registered: Mapping[str, Wallet],
-) -> dict[str, Wallet]:
-    """Return every wallet that a quorum ever approved, whatever was said since, by its id.
+def _watched(in_force: Mapping[str, Wallet], ever: Iterable[Wallet]) -> dict[str, Wallet]:
+    """Return every wallet that was ever in force, by the id under which it is watched.
 
     One whose every script another of the same id has too is left out.
     """
-    found: dict[str, Wallet] = {}
-    for wallet_id in {wallet.wallet_id for wallet in evidence.wallets.values()}:
-        approved = _ever_approved(court, asked, evidence, wallet_id)
-        if not approved:
-            continue
-        current = registered.get(wallet_id, approved[-1])
-        found[wallet_id] = current
-        reach = {(current.chain, current.descriptor): current.gap_limit}
-        for wallet in sorted(approved, key=lambda each: each.gap_limit, reverse=True):
-            scripts = (wallet.chain, wallet.descriptor)
-            if wallet.gap_limit > reach.get(scripts, 0):
-                reach[scripts] = wallet.gap_limit
-                former = former_id(wallet)
-                found[former] = replace(wallet, wallet_id=former)
-    return found
-
-
-def _ever_approved(
-    court: _Court, asked: Mapping[str, Pass], evidence: Evidence, wallet_id: str
-) -> list[Wallet]:
-    """Return the wallets of an id that quorums approved one after another, the oldest first.
-
-    Of several successors of one wallet all are there, in an order that is always the same.
-    """
-    reached = [""]
-    for digest in reached:  # grows as it goes
-        following = _in_force(court, asked, "wallet", wallet_id, digest, heed_no=False)
-        reached.extend(sorted(following - set(reached)))
-    wallets = ((digest, evidence.wallets.get(digest)) for digest in reached)
-    return [
-        wallet
-        for digest, wallet in wallets
-        if wallet is not None and wallet.wallet_id == wallet_id and wallet_digest(wallet) == digest
-    ]
-
-
-def _from_wallet(court: _Court, asked: Pass, wallets: Mapping[str, Wallet]) -> bool:
-    """Return whether a transfer leaves a wallet in force, asked for by one of its departments."""
-    transfer = asked.action
-    if not isinstance(transfer, Transfer) or transfer.wallet_id not in wallets:
-        return False
-    wallet = wallets[transfer.wallet_id]
-    return (
-        transfer.wallet_digest == wallet_digest(wallet)
-        and transfer.chain == wallet.chain
-        and court.department_of.get(asked.requester) in wallet.departments
-        and transfer.change.rule in {wallet.change_rule, ChangeRule.NONE}
-    )
-
-
-def _keeps_anchor(asked: Pass, transfers: Mapping[str, Pass]) -> bool:
-    """Return whether a pass that replaces another spends the coin that the other must spend."""
-    anchors = {
-        (each.pass_id, each.action.anchor)
-        for each in transfers.values()
-        if isinstance(each.action, Transfer)
+    found = dict(in_force)
+    reach = {
+        (each.wallet_id, each.chain, each.descriptor): each.gap_limit for each in found.values()
     }
-    transfer = asked.action
-    if not isinstance(transfer, Transfer) or not transfer.replacement.replaces:
-        return isinstance(transfer, Transfer)
-    return (transfer.replacement.replaces, transfer.anchor) in anchors
-
-
-def _object(value: Json) -> Document:
-    if not isinstance(value, dict):
-        raise TypeError("not an object")
-    return value
-
-
-def _list(value: Json) -> list[Json]:
-    if not isinstance(value, list):
-        raise TypeError("not a list")
-    return value
+    for wallet in sorted(ever, key=lambda each: each.gap_limit, reverse=True):
+        scripts = (wallet.wallet_id, wallet.chain, wallet.descriptor)
+        if wallet.gap_limit > reach.get(scripts, 0):
+            reach[scripts] = wallet.gap_limit
+            former = former_id(wallet)
+            found[former] = replace(wallet, wallet_id=former)
+    return found

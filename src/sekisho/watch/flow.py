@@ -35,7 +35,7 @@ from sekisho.watch.match import match
 from sekisho.watch.movement import reconstruct, revealed_scripts
 from sekisho.watch.raw_block import Reading
 from sekisho.watch.records import Movement, Verdict, VerdictKind, WatchState
-from sekisho.watch.state import WATCH_JUDGED, by_anchor, fold_state, watched_wallets
+from sekisho.watch.state import WATCH_JUDGED, by_anchor, state_of, weigh_entries
 from sekisho.watch.voices import voices
 
 _KEPT = frozenset({VerdictKind.MATCHED, VerdictKind.REPLACEMENT})
@@ -79,7 +79,8 @@ def open_watch(
 ) -> Watch:
     """Gather the state. Raises `BadInputError` if no wallet is in force: nothing to watch."""
     entries = tuple(journal.entries())
-    wallets = watched_wallets(entries, genesis_digest=genesis_digest, now=now)
+    credence = weigh_entries(entries, genesis_digest=genesis_digest, now=now)
+    wallets = tuple(credence.watched.values())
     if not wallets:
         raise BadInputError("journal", "no wallet is in force, so there is nothing to watch")
     # A former wallet's scripts are looked for on whatever chain the one in its place is on.
@@ -87,7 +88,7 @@ def open_watch(
     if len(chains) > 1:
         raise BadInputError("journal", "wallets of several chains need a watcher each")
     holdings = fold_holdings(open_book(wallets), transactions)
-    state = fold_state(entries, holdings, genesis_digest=genesis_digest, now=now)
+    state = state_of(credence, entries, holdings, now=now)
     return Watch(
         journal=journal,
         network=network_of_caip2(chains.pop(), "wallet.chain"),
@@ -154,7 +155,10 @@ def _if_signed(verdict: Verdict, movement: Movement) -> Verdict:
 def _unless_held(watch: Watch, verdict: Verdict, now: datetime) -> Verdict:
     """Return the verdict, or undetermined while its pass is on hold; the keeper is told why."""
     digests = frozenset(
-        each.digest for each in watch.state.passes if each.pass_id == verdict.pass_id
+        digest
+        for each in watch.state.passes
+        if each.pass_id == verdict.pass_id
+        for digest in (each.digest, each.signed_digest)
     )
     keeper, report = watch.keeper, None
     if keeper is not None:

@@ -5,6 +5,7 @@
    undetermined. People are paged; nothing destructive follows from it.
 3. The anchor of an allowed pass is spent. Every difference from the pass is listed. None:
    matched, or a replacement, or expired if the gate never let it through in time. Some: deviating.
+   A pass that is not allowed any more still allows what the gate let through while it was.
 4. No allowed pass is touched. The payments of a used pass, again: reused. Anything else:
    unmatched.
 
@@ -45,7 +46,8 @@ def match(movement: Movement, state: WatchState) -> Verdict:
     touched = [
         each for spent in movement.inputs for each in state.by_anchor.get(spent.outpoint, ())
     ]
-    allowed = [each for each in touched if each.allowed]
+    unsigned = _unsigned_digest(movement)
+    allowed = [each for each in touched if each.allowed or unsigned in each.honoured]
     if allowed:
         return _against(allowed, movement, state)
     findings = [finding("watch.pass_not_allowed", each.pass_id) for each in touched]
@@ -134,10 +136,15 @@ def _by_pass(touched: WatchedPass, movement: Movement, state: WatchState) -> Ver
         findings.append(
             finding("watch.replacement_not_allowed", touched.pass_id, txid=earlier[-1])
         )
-    in_time = _cleared_in_time(touched, movement)
+    unsigned = _unsigned_digest(movement)
+    cleared_at = [at for at, digest in touched.cleared if digest == unsigned]
+    in_time = any(at < touched.expires_at for at in cleared_at)
     if not in_time and movement.seen_at < touched.not_before_at:
         at = format_instant(touched.not_before_at)
         findings.append(finding("watch.pass_not_yet_valid", touched.pass_id, not_before_at=at))
+    if touched.held_until is not None and min((*cleared_at, movement.seen_at)) < touched.held_until:
+        at = format_instant(touched.held_until)
+        findings.append(finding("watch.time_locked", touched.pass_id, held_until_at=at))
     if findings:
         findings.extend(_lookalikes(movement.outputs, touched, state))
         return _verdict(VerdictKind.DEVIATING, movement, touched.pass_id, findings)
@@ -147,22 +154,21 @@ def _by_pass(touched: WatchedPass, movement: Movement, state: WatchState) -> Ver
         return _verdict(VerdictKind.EXPIRED, movement, touched.pass_id, [late])
     if not in_time:
         findings.append(finding("watch.not_cleared", touched.pass_id))
+    if not touched.allowed:
+        findings.append(finding("watch.allowed_before", touched.pass_id))
     kind = VerdictKind.REPLACEMENT if earlier else VerdictKind.MATCHED
     return _verdict(kind, movement, touched.pass_id, findings)
 
 
-def _cleared_in_time(touched: WatchedPass, movement: Movement) -> bool:
-    """Return whether the gate let this very transaction through before the pass was over.
+def _unsigned_digest(movement: Movement) -> str:
+    """Return the digest by which the gate names the transaction that it lets through.
 
-    Another one that it cleared says nothing: else a pass once used would never end.
+    A clearance speaks for this very transaction: else a pass once used would never end.
     """
-    in_time = {digest for at, digest in touched.cleared if at < touched.expires_at}
-    if not in_time:
-        return False
     transaction = movement.transaction
     bare = tuple(replace(each, script_sig=b"", witness=()) for each in transaction.inputs)
     unsigned = replace(transaction, inputs=bare).serialize(with_witness=False)
-    return tagged_digest("unsigned-transaction", unsigned).hex() in in_time
+    return tagged_digest("unsigned-transaction", unsigned).hex()
 
 
 def _untouched(movement: Movement, state: WatchState, findings: list[Finding]) -> Verdict:
@@ -176,11 +182,12 @@ def _untouched(movement: Movement, state: WatchState, findings: list[Finding]) -
         (each.script, int(each.amount_sat)) for each in movement.outputs if each.own is None
     )
     for each in state.passes:
+        if not (each.cleared or each.seen_txids) or not (each.allowed or each.honoured):
+            continue
         payments = Counter(
             (payment.script, int(payment.amount_sat)) for payment in each.transfer.payments
         )
-        used = bool(each.cleared or each.seen_txids)
-        if each.allowed and used and foreign <= payments <= outputs:
+        if foreign <= payments <= outputs:
             again = finding("watch.pass_reused", each.pass_id)
             return _verdict(VerdictKind.REUSED, movement, each.pass_id, [*findings, again])
     findings = [

@@ -110,15 +110,22 @@ class Movement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WatchedPass:
-    """A transfer pass as the watcher's own verification sees it."""
+    """A transfer, or a batch of children, as the watcher's own verification sees it."""
 
     digest: str
+    signed_digest: str
+    """Of the pass that people spoke about: of a batch, its standing pass."""
     pass_id: str
     transfer: Transfer
     not_before_at: datetime
     expires_at: datetime
+    held_until: datetime | None
+    """The end of its time lock; None where there is none."""
     allowed: bool
-    """The watcher verified a quorum for it; nobody of the roster spoke against it."""
+    """The watcher verified a quorum for it, under the roster and the policy in force; nobody of
+    the roster spoke against it."""
+    honoured: frozenset[str]
+    """The transactions that the gate cleared while it was allowed: see `credence.Grant`."""
     cleared: tuple[tuple[datetime, str], ...]
     """When the gate recorded clearing a transaction under it, and which: the tagged digest of the
     unsigned transaction. Expiry is judged by those that are about the movement itself."""

@@ -11,10 +11,10 @@ from sekisho.journal.records import Entry
 from sekisho.kernel.errors import BadInputError
 from sekisho.kernel.fields import Fields
 from sekisho.passes.evidence import gather_evidence
-from sekisho.passes.records import Transfer
 from sekisho.wallets.coins import Holdings
 from sekisho.wallets.records import Wallet
-from sekisho.watch.credence import weigh
+from sekisho.watch.credence import Credence, weigh
+from sekisho.watch.credence_replay import Clearance
 from sekisho.watch.records import VerdictKind, WatchedPass, WatchState
 
 WATCH_JUDGED = "watch.judged"
@@ -29,8 +29,19 @@ def watched_wallets(
     They are those in force, and those that a later word or registration put out of force: see
     `Credence`.
     """
-    credence = weigh(gather_evidence(entries), genesis_digest=genesis_digest, now=now)
+    credence = weigh_entries(entries, genesis_digest=genesis_digest, now=now)
     return tuple(credence.watched[wallet_id] for wallet_id in sorted(credence.watched))
+
+
+def weigh_entries(entries: Iterable[Entry], *, genesis_digest: str, now: datetime) -> Credence:
+    """Return what the watcher believes of a journal's entries."""
+    entries = tuple(entries)
+    return weigh(
+        gather_evidence(entries),
+        genesis_digest=genesis_digest,
+        now=now,
+        clearances=_gate_and_watch(entries)[0],
+    )
 
 
 def fold_state(
@@ -42,23 +53,34 @@ def fold_state(
 ) -> WatchState:
     """Return the state that movements are matched against, as of `now`."""
     entries = tuple(entries)
-    credence = weigh(gather_evidence(entries), genesis_digest=genesis_digest, now=now)
-    cleared, seen, alarmed = _gate_and_watch(entries)
-    passes: list[WatchedPass] = []
-    for digest, asked in {**credence.believed, **credence.doubted}.items():
-        if isinstance(asked.action, Transfer):
-            passes.append(
-                WatchedPass(
-                    digest=digest,
-                    pass_id=asked.pass_id,
-                    transfer=asked.action,
-                    not_before_at=asked.not_before_at,
-                    expires_at=asked.expires_at,
-                    allowed=digest in credence.believed,
-                    cleared=tuple(cleared[digest]),
-                    seen_txids=tuple(seen[asked.pass_id]),
-                )
-            )
+    credence = weigh_entries(entries, genesis_digest=genesis_digest, now=now)
+    return state_of(credence, entries, holdings, now=now)
+
+
+def state_of(
+    credence: Credence, entries: Iterable[Entry], holdings: Holdings, *, now: datetime
+) -> WatchState:
+    """Return the state that movements are matched against, where `credence` is believed."""
+    clearances, seen, alarmed = _gate_and_watch(entries)
+    cleared: dict[str, list[tuple[datetime, str]]] = defaultdict(list)
+    for each in clearances:
+        cleared[each.digest].append((each.at, each.transaction_digest))
+    passes = [
+        WatchedPass(
+            digest=grant.digest,
+            signed_digest=grant.signed_digest,
+            pass_id=grant.pass_id,
+            transfer=grant.transfer,
+            not_before_at=grant.not_before_at,
+            expires_at=grant.expires_at,
+            held_until=grant.held_until,
+            allowed=grant.allowed,
+            honoured=grant.honoured,
+            cleared=tuple(cleared.get(grant.digest, ())),
+            seen_txids=tuple(seen.get(grant.pass_id, ())),
+        )
+        for grant in credence.grants
+    ]
     return WatchState(
         book=holdings.book,
         passes=tuple(passes),
@@ -79,18 +101,23 @@ def by_anchor(passes: Iterable[WatchedPass]) -> dict[OutPoint, tuple[WatchedPass
 
 def _gate_and_watch(
     entries: Iterable[Entry],
-) -> tuple[dict[str, list[tuple[datetime, str]]], dict[str, list[str]], set[str]]:
-    """Return when the gate cleared what under each pass, which txids kept to each, and alarms."""
-    cleared: dict[str, list[tuple[datetime, str]]] = defaultdict(list)
+) -> tuple[list[Clearance], dict[str, list[str]], set[str]]:
+    """Return what the gate cleared, which txids kept to each pass, and which raised an alarm."""
+    cleared: list[Clearance] = []
     seen: dict[str, list[str]] = defaultdict(list)
     alarmed: set[str] = set()
     for entry in entries:
         try:
             fields = Fields(entry.body, f"journal entry {entry.seq}")
             if entry.kind == "gate.cleared":
-                pass_digest = fields.hex("pass_digest", size=32).hex()
-                transaction_digest = fields.hex("transaction_digest", size=32).hex()
-                cleared[pass_digest].append((entry.at, transaction_digest))
+                cleared.append(
+                    Clearance(
+                        seq=entry.seq,
+                        at=entry.at,
+                        digest=fields.hex("pass_digest", size=32).hex(),
+                        transaction_digest=fields.hex("transaction_digest", size=32).hex(),
+                    )
+                )
             elif entry.kind == WATCH_JUDGED:
                 kind = fields.text("verdict")
                 if kind in {VerdictKind.MATCHED, VerdictKind.REPLACEMENT}:
