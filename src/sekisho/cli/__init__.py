@@ -13,6 +13,7 @@ from sekisho.cli import (
     bundles,
     drill,
     gate,
+    in_force,
     init,
     journal,
     passes,
@@ -52,7 +53,9 @@ app.add_typer(wallets.app, name="wallets")
 for part in (bundles, review):
     passes.app.add_typer(part.app)
 app.add_typer(passes.app, name="pass")
+policy.app.add_typer(in_force.policy_app)
 app.add_typer(policy.app, name="policy")
+app.add_typer(in_force.documents_app, name="documents")
 app.add_typer(gate.app, name="gate")
 app.command("scan")(scan.run)
 app.add_typer(journal.app, name="journal")

@@ -58,7 +58,7 @@ def list_packs(*, json: JsonOption = False) -> None:
 @app.command()
 def show(pack: PackArgument, *, json: JsonOption = False) -> None:
     """Print every rule of a pack with its numbers, and what it answers to."""
-    policy = _read(pack)
+    policy = read_named_pack(pack)
     document = policy_document(policy)
     if json:
         put_json(_summary(policy) | {"document": document.decode()})
@@ -212,7 +212,7 @@ def _tried_json(each: Tried) -> Json:
     }
 
 
-def _read(pack: str) -> Policy:
+def read_named_pack(pack: str) -> Policy:
     """Return a shipped pack, or the one in a file; a file in this folder needs its ending."""
     if pack in shipped_packs():
         return read_pack(shipped_pack(pack)[0], pack)
