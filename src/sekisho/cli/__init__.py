@@ -22,6 +22,7 @@ from sekisho.cli import (
     roster,
     roster_changes,
     scan,
+    standing_passes,
     wallets,
 )
 from sekisho.cli.output import (
@@ -50,7 +51,7 @@ app.command("init")(init.run)
 roster.app.add_typer(roster_changes.app)
 app.add_typer(roster.app, name="roster")
 app.add_typer(wallets.app, name="wallets")
-for part in (bundles, review):
+for part in (bundles, review, standing_passes):
     passes.app.add_typer(part.app)
 app.add_typer(passes.app, name="pass")
 policy.app.add_typer(in_force.policy_app)

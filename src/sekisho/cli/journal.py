@@ -2,38 +2,31 @@
 
 import base64
 import json as json_module
-import os
 import sys
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, BinaryIO
+from typing import Annotated
 
 import typer
 from rich.progress import track
 
+from sekisho.cli import witness as witness_commands
 from sekisho.cli.options import JsonOption, WorkspaceOption
-from sekisho.cli.output import (
-    EXIT_NO,
-    findings_json,
-    notes,
-    put_findings,
-    put_json,
-    say,
-)
-from sekisho.edges.workspace import open_workspace
+from sekisho.cli.output import EXIT_NO, findings_json, notes, put_findings, put_json, say
+from sekisho.cli.sink import OutOption, checkpoint_json, give, sink
+from sekisho.edges.workspace import Workspace, open_workspace
 from sekisho.journal import flow
 from sekisho.journal.audit import Audit
 from sekisho.journal.checkpoints import Checkpoint
 from sekisho.journal.notes import VerifierKey, parse_vkey
 from sekisho.journal.records import Entry, Row
+from sekisho.journal.witness.flow import publish_witnessed, witness_keys
 from sekisho.kernel.canonical import Json
-from sekisho.kernel.errors import BadInputError, WorldError
+from sekisho.kernel.errors import BadInputError
 from sekisho.kernel.instants import format_instant
 
 app = typer.Typer(no_args_is_help=True, help="Verify, export, sign and prove the journal.")
-
-OutOption = Annotated[Path | None, typer.Option(help="A new file to write to.")]
+app.add_typer(witness_commands.app, name="witness")
 
 
 @app.command()
@@ -89,8 +82,8 @@ def export(
     """Write the journal as lines of JSON, one entry each, to a file or to standard output."""
     if json and out is None:
         raise BadInputError("--json", "needs --out, since the export itself is standard output")
-    with _sink(out) as sink:
-        found = flow.export_journal(open_workspace(workspace).journal_path, sink, watch=_watch)
+    with sink(out) as file:
+        found = flow.export_journal(open_workspace(workspace).journal_path, file, watch=_watch)
     if out is not None:
         _put_audit(found, json=json)
     if found.findings:
@@ -100,10 +93,27 @@ def export(
 
 @app.command()
 def checkpoint(
-    *, out: OutOption = None, workspace: WorkspaceOption = Path(), json: JsonOption = False
+    *,
+    cosignature: Annotated[
+        list[Path] | None,
+        typer.Option(help="What a witness gave back; repeatable. Then nothing new is signed."),
+    ] = None,
+    witness: Annotated[
+        list[str] | None,
+        typer.Option(help="A witness's verifier key, or a file that holds it; repeatable."),
+    ] = None,
+    out: OutOption = None,
+    workspace: WorkspaceOption = Path(),
+    json: JsonOption = False,
 ) -> None:
-    """Sign the journal as it is now. Keep the result where nobody can reach it and the journal."""
+    """Sign the journal as it is now, or join what witnesses cosigned into one checkpoint.
+
+    Keep the result where nobody can reach it and the journal.
+    """
     here = open_workspace(workspace)
+    if cosignature or witness:
+        _join(here, cosignature or [], witness or [], out, json=json)
+        return
     note = flow.checkpoint_journal(
         here.journal_path,
         key=here.key_path,
@@ -111,7 +121,7 @@ def checkpoint(
         last_signed=here.last_checkpoint_path,
         watch=_watch,
     )
-    _give(note, out, what="checkpoint", json=json)
+    give(note, out, what="checkpoint", json=json)
 
 
 @app.command()
@@ -143,7 +153,28 @@ def prove(
         )
     else:
         raise BadInputError("journal prove", "takes an entry's number or --consistent-with")
-    _give(made, out, what="proof", json=json)
+    give(made, out, what="proof", json=json)
+
+
+def _join(
+    here: Workspace, files: list[Path], witnesses: list[str], out: Path | None, *, json: bool
+) -> None:
+    if not files or not witnesses:
+        raise BadInputError("journal checkpoint", "takes --cosignature together with --witness")
+    published = here.last_checkpoint_path.with_name("witnessed")
+    joined = publish_witnessed(
+        here.journal_path,
+        vkey=here.vkey_path,
+        last_signed=here.last_checkpoint_path,
+        published=published,
+        cosigned=files,
+        witnesses=witness_keys(witnesses),
+        watch=_watch,
+    )
+    names = [each.witness.name for each in joined.cosignatures]
+    if not json:
+        notes().print(f"Cosigned by {', '.join(names)}; kept as {published}.", markup=False)
+    give(joined.note, out, what="checkpoint", json=json, more={"cosigned_by": [*names]})
 
 
 def _key(given: str | None, workspace: Path) -> VerifierKey:
@@ -188,56 +219,9 @@ def _put_proven(proven: Entry | Checkpoint, checkpoint: Checkpoint, *, json: boo
             f"by {proven.actor}) stands in the signed history."
         )
     else:
-        document = _checkpoint_json(proven)
+        document = checkpoint_json(proven)
         line = f"  ✓ The signed history begins with the {proven.size:,} entries of the older one."
     if json:
-        put_json({"proven": document, "checkpoint": _checkpoint_json(checkpoint)})
+        put_json({"proven": document, "checkpoint": checkpoint_json(checkpoint)})
     else:
         say(f"{checkpoint.origin}, {checkpoint.size:,} entries", line)
-
-
-def _checkpoint_json(checkpoint: Checkpoint) -> Json:
-    root = base64.b64encode(checkpoint.root).decode()
-    return {"origin": checkpoint.origin, "size": checkpoint.size, "root": root}
-
-
-def _give(data: bytes, out: Path | None, *, what: str, json: bool) -> None:
-    if out is not None:
-        with _sink(out) as sink:
-            sink.write(data)
-    if json:
-        put_json({what: data.decode(), "file": str(out) if out else None})
-    elif out is not None:
-        say(f"  ✓ {what} written to {out}")
-    else:
-        with _sink(None) as sink:
-            sink.write(data)
-
-
-@contextmanager
-def _sink(out: Path | None) -> Iterator[BinaryIO]:
-    """Open a new file, which is taken away again if it cannot be finished; or standard output."""
-    if out is None:
-        try:
-            yield sys.stdout.buffer
-            sys.stdout.buffer.flush()
-        except BrokenPipeError as error:
-            # Whoever read us has gone; what is still buffered must not fail a second time.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            raise WorldError("standard output was closed before the end") from error
-        return
-    try:
-        file = out.open("xb")
-    except FileExistsError as error:
-        raise BadInputError(str(out), "is there already; name a new file") from error
-    except OSError as error:
-        raise BadInputError(str(out), f"cannot be written: {error.strerror}") from error
-    try:
-        with file:
-            yield file
-    except OSError as error:
-        out.unlink(missing_ok=True)
-        raise WorldError(f"{out}: cannot be finished: {error.strerror}") from error
-    except BaseException:
-        out.unlink(missing_ok=True)
-        raise

@@ -1,7 +1,7 @@
 """`sekisho pass`: ask, approve, reject, void, show."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -10,8 +10,6 @@ from rich.table import Table
 from rich.text import Text
 
 from sekisho.app import Installation, current_time, installation
-from sekisho.chains.bitcoin.addresses import script_of
-from sekisho.chains.bitcoin.networks import Network
 from sekisho.chains.bitcoin.transaction import OutPoint, parse_outpoint
 from sekisho.cli.options import (
     JsonOption,
@@ -23,11 +21,17 @@ from sekisho.cli.options import (
     unlock,
 )
 from sekisho.cli.output import put_json, say, terminal
+from sekisho.cli.pass_options import (
+    balances_of,
+    change_of,
+    read_fee_options,
+    read_payment,
+    read_price,
+)
 from sekisho.cli.people import Terms, ask_with, desk_of, signer_of
 from sekisho.cli.standing import put_standing, standing_json, subject_of
 from sekisho.kernel.errors import BadInputError
 from sekisho.kernel.finding import Refused
-from sekisho.kernel.money import Jpy, parse_btc, parse_whole
 from sekisho.passes.ballots import same_words
 from sekisho.passes.flow import Desk, desk_of_pass, issue_due, open_desk, state
 from sekisho.passes.life import (
@@ -39,14 +43,11 @@ from sekisho.passes.life import (
 )
 from sekisho.passes.records import (
     AnyInputs,
-    ChangeAllowance,
     Claims,
     Decision,
     FeeRule,
-    HeldBalance,
     ListedInputs,
     Payment,
-    PriceQuote,
     Replacement,
     TransactionRule,
     Transfer,
@@ -56,7 +57,7 @@ from sekisho.passes.verify import Standing, standing_of, wallet_in_force, wallet
 from sekisho.wallets.coins import Holdings
 from sekisho.wallets.documents import wallet_digest
 from sekisho.wallets.flow import holdings_of
-from sekisho.wallets.records import ChangeRule, Wallet
+from sekisho.wallets.records import Wallet
 
 app = typer.Typer(help="Passes: leave to let coins out.", no_args_is_help=True)
 PassArgument = Annotated[str, typer.Argument(help="The pass's id, or the start of its digest.")]
@@ -107,15 +108,15 @@ def ask(
             desk.register,
             holdings,
             wallet,
-            payments=tuple(_payment(each, here.workspace.network) for each in pay),
+            payments=tuple(read_payment(each, here.workspace.network) for each in pay),
             outpoints=tuple(parse_outpoint(each, f"--coin {each}") for each in coin or ()),
             anchor=anchor,
-            fee=_fee(fee_max, feerate_max),
+            fee=read_fee_options(fee_max, feerate_max),
             replacement=Replacement(fee_bump=fee_bump, replaces=replaces),
         )
         claims = Claims(
-            prices=tuple(_price(each, now) for each in price or ()),
-            balances=_balances(desk.register, holdings),
+            prices=tuple(read_price(each, now) for each in price or ()),
+            balances=balances_of(desk.register, holdings),
         )
         terms = Terms(terminal_id=terminal_id, purpose=purpose, valid_for=timedelta(hours=hours))
         standing = ask_with(desk, unlocked, action=action, terms=terms, now=now, claims=claims)
@@ -334,7 +335,7 @@ def _transfer(
         payments=payments,
         anchor=_anchor(anchor, outpoints, wallet, holdings),
         inputs=ListedInputs(outpoints=outpoints) if outpoints else AnyInputs(inputs_max=1000),
-        change=_change(wallet),
+        change=change_of(wallet),
         transaction=TransactionRule(
             versions=(1, 2),
             locktime_min=0,
@@ -344,39 +345,6 @@ def _transfer(
         ),
         fee=fee,
         replacement=replacement,
-    )
-
-
-def _price(text: str, now: datetime) -> PriceQuote:
-    source, separator, price = text.rpartition("=")
-    if not separator or not source:
-        raise BadInputError(f"--price {text[:80]!r}", "is not SOURCE=JPY")
-    whole = parse_whole(price.replace(",", ""), f"--price {text[:80]}")
-    return PriceQuote(source=source, price_jpy=Jpy(whole), quoted_at=now)
-
-
-def _balances(register: Register, holdings: Holdings) -> tuple[HeldBalance, ...]:
-    """Return what every wallet in force holds, by the transactions that we have seen."""
-    return tuple(
-        HeldBalance(wallet_id=wallet_id, amount_sat=holdings.balance_sat(wallet_id))
-        for wallet_id in sorted(register.wallets)
-    )
-
-
-def _fee(fee_max: str, feerate_max: int) -> FeeRule:
-    return FeeRule(
-        fee_max_sat=parse_btc(fee_max, "--fee-max"), feerate_max_sat_per_kvb=feerate_max * 1000
-    )
-
-
-def _payment(text: str, network: Network) -> Payment:
-    address, separator, amount = text.rpartition("=")
-    if not separator:
-        raise BadInputError(f"--pay {text[:100]!r}", "is not ADDRESS=BTC")
-    return Payment(
-        address=address,
-        script=script_of(address, network, f"--pay {text[:100]}"),
-        amount_sat=parse_btc(amount, f"--pay {text[:100]}"),
     )
 
 
@@ -392,8 +360,3 @@ def _anchor(
     if not coins:
         raise BadInputError("--anchor", f"{wallet.wallet_id} has no coin that we have seen")
     return max(coins, key=lambda each: each.amount_sat).outpoint
-
-
-def _change(wallet: Wallet) -> ChangeAllowance:
-    none = wallet.change_rule is ChangeRule.NONE
-    return ChangeAllowance(rule=wallet.change_rule, outputs_max=0 if none else 1)
