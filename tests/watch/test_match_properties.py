@@ -96,10 +96,13 @@ def some_pass(random: Random, number: int) -> WatchedPass:
     in_its_last_second = expires_at - timedelta(seconds=1)
     return WatchedPass(
         digest=f"{number:064x}",
+        signed_digest=f"{number:064x}",
         pass_id=f"{number:026}",
         transfer=transfer,
         not_before_at=NOW - timedelta(days=1),
         expires_at=expires_at,
+        held_until=None,
+        honoured=frozenset(),
         allowed=random.random() < 0.7,
         cleared=random.choice(((), ((in_its_last_second, OTHER),), ((expires_at, OTHER),))),
         seen_txids=random.choice(((), (), ("cd" * 32,))),

@@ -147,9 +147,10 @@ def test_wallets_in_force_are_watched_and_no_others() -> None:
     assert watched_wallets(entries, genesis_digest="ab" * 32, now=NOW) == ()
     forked = register(setting.world, replace(HOT, gap_limit=9))
     [registration] = [
-        each
+        each.asked
         for each in trust_of(setting.world).passes.values()
-        if isinstance(each.action, Admin) and each.action.subject_id == HOT.wallet_id
+        if isinstance(each.asked.action, Admin)
+        and each.asked.action.subject_id == HOT.wallet_id
     ]
     voided = void(setting.world, registration)
     for world in (forked, voided):

@@ -308,14 +308,12 @@ def test_what_the_gate_cleared_is_an_alarm_too_when_the_roster_has_expired(
     assert judge(watch, setting.unsigned, now=at).verdict.kind is VerdictKind.UNMATCHED
 
 
-@pytest.mark.parametrize("how", ["replaced", "forked"])
 def test_a_coin_of_a_wallet_that_another_took_the_place_of_is_watched(
-    how: str, setting: Scene, tmp_path: Path
+    setting: Scene, tmp_path: Path
 ) -> None:
     before = setting.wallet
     moved = replace(before, descriptor=wallet_of(DESCRIPTORS["tr"]).descriptor)
-    previous = wallet_digest(before) if how == "replaced" else ""
-    world = register(setting.world, moved, previous_digest=previous)
+    world = register(setting.world, moved, previous_digest=wallet_digest(before))
     theirs = funding(moved, 7_000_000, salt="under the other descriptor")
     with journal_in(tmp_path, world) as journal:
         watch = watching(journal, replace(setting, world=world), theirs)
@@ -323,12 +321,7 @@ def test_a_coin_of_a_wallet_that_another_took_the_place_of_is_watched(
         judged = [judge(watch, each).verdict for each in outflows]
         assert [each.kind for each in judged] == [VerdictKind.UNMATCHED] * 2
         (old,), (new,) = (each.wallet_ids for each in judged)
-        if how == "replaced":
-            assert (old, new) == (former_id(before), before.wallet_id)
-        else:
-            named = {former_id(before), former_id(moved), before.wallet_id}
-            assert old != new
-            assert {old, new} < named
+        assert (old, new) == (former_id(before), before.wallet_id)
 
 
 def test_no_pass_of_the_wallet_in_force_allows_a_coin_of_the_former_one(

@@ -97,8 +97,9 @@ def weigh(
     """Return what the watcher believes; nothing at all if the genesis was never adopted.
 
     `clearances` are what the gate wrote down, in the order of the journal. They allow nothing.
-    When the roster has expired, no pass is believed and no wallet is in force, but what was
-    watched is watched on: a date that somebody forgot must not let coins leave unseen.
+    When the roster has expired, no pass is believed, no clearance honoured and no wallet is in
+    force, but what was watched is watched on: a date that somebody forgot must not let coins leave
+    unseen.
     """
     replay = _replayed(evidence, genesis_digest, clearances)
     view = replay.view
@@ -115,6 +116,9 @@ def weigh(
         for digest in replay.ledger.marks
         if digest in replay.petitions and replay.ruling(digest).allowed and not expired
     }
+    if expired:
+        # Whatever the gate wrote down: under a roster that has run out nothing leaves unseen.
+        replay.honoured.clear()
     grants = (*_transfers(replay, allowed), *_batches(replay, allowed))
     return Credence(
         wallets={} if expired else view.wallets,
