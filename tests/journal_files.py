@@ -1,4 +1,4 @@
-"""A journal's file as tests use it: filled, tampered with, and written to by other processes."""
+"""A journal as tests use it: filled, tampered with, and written to by other processes."""
 
 import os
 import sqlite3
@@ -8,6 +8,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import BinaryIO, TypeAlias
 
+import psycopg
 from journal_world import a_draft
 
 from sekisho.journal.audit import audit
@@ -15,6 +16,8 @@ from sekisho.journal.records import Entry
 from sekisho.journal.store import JournalStore, open_journal
 
 Say: TypeAlias = Callable[[str], object]
+Location: TypeAlias = Path | str
+"""A file, or a database on a server."""
 
 
 def whole(store: JournalStore) -> list[Entry]:
@@ -26,25 +29,61 @@ def whole(store: JournalStore) -> list[Entry]:
     return entries
 
 
-def tampered(path: Path, *statements: str) -> None:
-    """Do to the file what its owner can do: the triggers are no protection from them."""
-    with closing(sqlite3.connect(path)) as connection, connection:
+def tampered(location: Location, *statements: str) -> None:
+    """Do to the journal what its owner can do: the triggers are no protection from them."""
+    if isinstance(location, str):
+        as_superuser(location, *TAKEN_OFF, *statements)
+        return
+    with closing(sqlite3.connect(location)) as connection, connection:
         for name in ("journal_is_not_edited", "journal_is_not_cut", "journal_grows_at_its_end"):
             connection.execute(f"DROP TRIGGER IF EXISTS {name}")
         for statement in statements:
             connection.execute(statement)
 
 
-def rows_left(path: Path) -> int:
-    """Return how many rows the file holds."""
-    with closing(sqlite3.connect(path)) as connection:
-        (count,) = connection.execute("SELECT count(*) FROM journal").fetchone()
-    return int(count)
+# SQLite has the two functions; here they let one statement tamper with both.
+TAKEN_OFF = (
+    "ALTER TABLE journal DISABLE TRIGGER USER",
+    """
+CREATE OR REPLACE FUNCTION sekisho.zeroblob(size integer) RETURNS bytea LANGUAGE sql
+AS $$ SELECT decode(repeat('00', size), 'hex') $$
+""",
+    """
+CREATE OR REPLACE FUNCTION sekisho.replace(bytes bytea, old text, new text) RETURNS bytea
+LANGUAGE sql AS $$ SELECT convert_to(replace(convert_from(bytes, 'UTF8'), old, new), 'UTF8') $$
+""",
+)
 
 
-def fill(path: Path, count: int = 9) -> None:
+def blob(location: Location, data: bytes) -> str:
+    """Return how bytes are written in a statement."""
+    return f"x'{data.hex()}'" if isinstance(location, Path) else f"decode('{data.hex()}', 'hex')"
+
+
+def as_superuser(location: str, *statements: str) -> None:
+    """Do on a server what whoever runs it can do."""
+    place = location.replace("writer@", "postgres@")
+    with psycopg.connect(place, autocommit=True, options="-c search_path=sekisho") as connection:
+        for statement in statements:
+            connection.execute(statement.encode())
+
+
+def rows_left(location: Location) -> int:
+    """Return how many rows the journal holds."""
+    asked = "SELECT count(*) FROM journal"
+    found: tuple[int]
+    if isinstance(location, str):
+        with psycopg.connect(location, options="-c search_path=sekisho") as server:
+            (found,) = server.execute(asked.encode()).fetchall()
+    else:
+        with closing(sqlite3.connect(location)) as connection:
+            (found,) = connection.execute(asked).fetchall()
+    return found[0]
+
+
+def fill(location: Location, count: int = 9) -> None:
     """Append the first drafts of the story."""
-    with open_journal(path) as store:
+    with open_journal(location) as store:
         for number in range(1, count + 1):
             store.append(a_draft(number))
 
@@ -81,3 +120,13 @@ def all_at_once(*works: Callable[[Say], object]) -> None:
         with pipe:
             assert pipe.read() == b""
         os.waitpid(child, 0)
+
+
+def insertion(entry: Entry, *, seq: int | None = None, hash_: bytes | None = None) -> str:
+    """Return the statement that puts an entry onto a server, by itself or with lies beside it."""
+    return (
+        "INSERT INTO sekisho.journal VALUES ("  # noqa: S608 - ours
+        f"{entry.seq if seq is None else seq}, '{entry.entry_id}', "
+        f"decode('{(entry.hash if hash_ is None else hash_).hex()}', 'hex'), "
+        f"decode('{entry.document.hex()}', 'hex'))"
+    )

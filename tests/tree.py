@@ -29,7 +29,8 @@ class Module:
     @property
     def is_pure(self) -> bool:
         last = self.name.rpartition("/")[2]
-        return last not in SHELL_NAMES and not self.name.startswith(SHELL_FOLDERS)
+        shell = last in SHELL_NAMES or last.startswith("store_")
+        return not shell and not self.name.startswith(SHELL_FOLDERS)
 
 
 def module(name: str, text: str) -> Module:

@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 import sqlalchemy as sa
-from journal_files import Say, fill, in_a_child, rows_left, tampered, whole
+from journal_files import Location, Say, fill, in_a_child, rows_left, tampered, whole
 from journal_world import a_draft, chain
 
 from sekisho.journal.records import GENESIS
@@ -22,11 +22,12 @@ def test_a_journal_that_is_not_there_is_not_made(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_journal_is_not_made_over_another_file(path: Path, store: JournalStore) -> None:
-    store.append(a_draft(1))
+def test_a_journal_is_not_made_over_another_file(path: Path) -> None:
+    fill(path, 1)
     with pytest.raises(WorldError, match="there already"):
         create_journal(path)
-    assert whole(store) == [*chain(1)]
+    with open_journal(path) as store:
+        assert whole(store) == [*chain(1)]
     with pytest.raises(WorldError, match="No such file"):
         create_journal(path.parent / "no folder" / "journal.sqlite")
     assert {each.name for each in path.parent.iterdir()} <= {
@@ -50,10 +51,10 @@ def test_a_file_that_is_no_journal(tmp_path: Path, content: bytes, says: str) ->
         open_journal(tmp_path / "file")
 
 
-def test_a_database_of_another_version(path: Path) -> None:
-    tampered(path, "UPDATE alembic_version SET version_num = '9999'")
+def test_a_database_of_another_version(location: Location) -> None:
+    tampered(location, "UPDATE alembic_version SET version_num = '9999'")
     with pytest.raises(WorldError, match="version 9999"):
-        open_journal(path)
+        open_journal(location)
 
 
 def test_a_damaged_file(path: Path) -> None:
@@ -67,19 +68,24 @@ def test_a_damaged_file(path: Path) -> None:
     assert "damaged" in str(failed.value)
 
 
-def test_a_journal_that_another_program_keeps_locked(path: Path, store: JournalStore) -> None:
-    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+def test_a_journal_that_another_program_keeps_locked(path: Path) -> None:
+    with (
+        open_journal(path, wait_seconds=0.05) as store,
+        closing(sqlite3.connect(path, isolation_level=None)) as other,
+    ):
         other.execute("BEGIN IMMEDIATE")
         with open_journal(path, wait_seconds=0) as reader:
             assert whole(reader) == [], "whoever only reads is not kept out"
         with pytest.raises(WorldError, match="locked"):
             store.append(a_draft(1))
         other.execute("ROLLBACK")
-    assert store.append(a_draft(1)) == chain(1)[0]
+        assert store.append(a_draft(1)) == chain(1)[0]
 
 
-def test_a_journal_that_another_writer_of_ours_keeps(path: Path, store: JournalStore) -> None:
-    with open_journal(path) as other, other._writing():
+def test_a_journal_that_another_writer_of_ours_keeps(
+    location: Location, store: JournalStore
+) -> None:
+    with open_journal(location) as other, other._database.writing():
         with pytest.raises(WorldError, match="another writer"):
             store.append(a_draft(1))
         assert whole(store) == [], "readers are not kept out"

@@ -40,13 +40,9 @@ from sekisho.journal.proofs import (
     write_inclusion,
 )
 from sekisho.journal.records import Entry, Row
-from sekisho.journal.store import (
-    WAIT_SECONDS,
-    create_journal,
-    exclusive,
-    open_journal,
-    sync_folder,
-)
+from sekisho.journal.store import create_journal, open_journal
+from sekisho.journal.store_files import exclusive, sync_folder
+from sekisho.journal.store_table import WAIT_SECONDS
 from sekisho.kernel.errors import BadInputError, WorldError
 from sekisho.kernel.finding import Finding, Refused, finding
 
