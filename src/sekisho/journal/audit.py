@@ -8,15 +8,19 @@ several of them bound where a fork begins.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import TypeAlias
 
 from sekisho.journal.checkpoints import Checkpoint
 from sekisho.journal.entries import FRAME, entry_hash
 from sekisho.journal.merkle import EMPTY_ROOT, Frontier, leaf_hash
 from sekisho.journal.records import GENESIS, Row
 from sekisho.kernel.finding import Finding, finding
+
+Watch: TypeAlias = Callable[[Iterable[Row], int | None], Iterable[Row]]
+"""Passes rows on and shows how far they are; told how many there are, where that is known."""
 
 RUNS_MAX = 20
 """Of one kind of finding so many runs of entries are listed; the rest is counted."""

@@ -1,23 +1,14 @@
 """The journal at work: what the commands do. Gather, decide, record, act."""
 
-import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
-from typing import BinaryIO, TypeAlias
+from typing import BinaryIO
 
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    NoEncryption,
-    PrivateFormat,
-    load_pem_private_key,
-)
 
-from sekisho.journal.audit import Audit, audit
+from sekisho.journal.audit import Audit, Watch, audit
 from sekisho.journal.checkpoints import Checkpoint, open_checkpoint, sign_checkpoint
 from sekisho.journal.entries import entry_hash
 from sekisho.journal.exports import LINE_MAX_BYTES, export_line, export_rows
@@ -41,15 +32,18 @@ from sekisho.journal.proofs import (
 )
 from sekisho.journal.records import Entry, Row
 from sekisho.journal.store import create_journal, open_journal
-from sekisho.journal.store_files import exclusive, sync_folder
-from sekisho.journal.store_table import WAIT_SECONDS
+from sekisho.journal.witness.store import (
+    held,
+    opened,
+    read_file,
+    read_line,
+    read_private_key,
+    replace_file,
+    write_new,
+    write_private_key,
+)
 from sekisho.kernel.errors import BadInputError, WorldError
 from sekisho.kernel.finding import Finding, Refused, finding
-
-Watch: TypeAlias = Callable[[Iterable[Row], int | None], Iterable[Row]]
-"""Passes rows on and shows how far they are; told how many there are, where that is known."""
-
-_KEY_MAX_BYTES = 16 * 1024
 
 
 def begin_log(*, journal: Path, key: Path, vkey: Path, last_signed: Path, origin: str) -> None:
@@ -65,18 +59,16 @@ def begin_log(*, journal: Path, key: Path, vkey: Path, last_signed: Path, origin
         if path.exists():
             raise WorldError(f"{path}: is there already")
     signer = SignerKey(name=origin, private_key=Ed25519PrivateKey.generate())
-    secret = signer.private_key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    _write_new(key, secret)
-    _write_new(vkey, f"{signer.verifier}\n".encode())
+    write_private_key(key, signer.private_key)
+    write_new(vkey, f"{signer.verifier}\n".encode())
     create_journal(journal).close()
     last_signed.parent.mkdir(exist_ok=True)
-    _write_new(last_signed, sign_checkpoint(size=0, root=EMPTY_ROOT, signer=signer))
+    write_new(last_signed, sign_checkpoint(size=0, root=EMPTY_ROOT, signer=signer))
 
 
 def read_vkey(path: Path) -> VerifierKey:
     """Return the verifier key in the file at `path`, or raise `BadInputError`."""
-    data = _read(path, _KEY_MAX_BYTES)
-    return parse_vkey(data.decode(errors="replace").removesuffix("\n"), str(path))
+    return parse_vkey(read_line(path), str(path))
 
 
 def verify_journal(
@@ -99,7 +91,7 @@ def verify_export(
 ) -> Audit:
     """Return the same as `verify_journal`, for a file that `export_journal` wrote."""
     kept, findings = _kept(against, key)
-    with _opened(export) as file:
+    with opened(export) as file:
         found = audit(watch(export_rows(_lines(file)), None), kept=kept)
     return replace(found, findings=(*findings, *found.findings))
 
@@ -112,14 +104,14 @@ def verify_proof(
     That is an entry, or, for a consistency proof, the one older checkpoint in `against`. Raises
     `BadInputError` for what cannot be read, and `Refused` for what proves nothing.
     """
-    proof = parse_proof(_read(path, PROOF_MAX_BYTES), str(path))
+    proof = parse_proof(read_file(path, PROOF_MAX_BYTES), str(path))
     if isinstance(proof, InclusionProof):
         if against:
             raise BadInputError(str(path), "proves an entry; it takes no other checkpoint")
         return open_inclusion(proof, key, str(path))
     if len(against) != 1:
         raise BadInputError(str(path), "proves consistency with one older checkpoint; name it")
-    older = open_checkpoint(_read(against[0], NOTE_MAX_BYTES), key, str(against[0]))
+    older = open_checkpoint(read_file(against[0], NOTE_MAX_BYTES), key, str(against[0]))
     return older, open_consistency(proof, key, str(path), older=older)
 
 
@@ -149,7 +141,7 @@ def checkpoint_journal(
     cannot be read or do not belong together.
     """
     signer = _signer(key, read_vkey(vkey))
-    with exclusive(last_signed, WAIT_SECONDS):
+    with held(last_signed):
         note, last = _last_signed(last_signed, signer.verifier)
         with open_journal(journal) as store:
             found = audit(
@@ -160,7 +152,7 @@ def checkpoint_journal(
         if found.size > last.size:
             note = sign_checkpoint(size=found.size, root=found.root, signer=signer)
             # Recorded before anybody sees it: else a crash could make us forget what we signed.
-            _replace(last_signed, note)
+            replace_file(last_signed, note)
     return note
 
 
@@ -193,7 +185,7 @@ def prove_consistency(journal: Path, *, older: Path, vkey: Path, last_signed: Pa
     Raises `Refused` if it did not, or if either was not signed by the log's key.
     """
     key = read_vkey(vkey)
-    old = open_checkpoint(_read(older, NOTE_MAX_BYTES), key, str(older))
+    old = open_checkpoint(read_file(older, NOTE_MAX_BYTES), key, str(older))
     note, last = _last_signed(last_signed, key)
     if old.size > last.size:
         raise Refused(
@@ -235,7 +227,7 @@ def _kept(
         if key is None:
             raise BadInputError(str(path), "cannot be verified without the log's verifier key")
         try:
-            kept[str(path)] = open_checkpoint(_read(path, NOTE_MAX_BYTES), key, str(path))
+            kept[str(path)] = open_checkpoint(read_file(path, NOTE_MAX_BYTES), key, str(path))
         except Refused as refused:
             findings.extend(refused.findings)
     return kept, findings
@@ -247,64 +239,18 @@ def _last_signed(path: Path, key: VerifierKey) -> tuple[bytes, Checkpoint]:
             f"{path}: the last signed checkpoint is gone; put a kept copy back, "
             "for without it two histories could be signed"
         )
-    note = _read(path, NOTE_MAX_BYTES)
+    note = read_file(path, NOTE_MAX_BYTES)
     return note, open_checkpoint(note, key, str(path))
 
 
 def _signer(path: Path, vkey: VerifierKey) -> SignerKey:
-    where = str(path)
-    try:
-        private = load_pem_private_key(_read(path, _KEY_MAX_BYTES), password=None)
-    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-        raise BadInputError(where, "is no unencrypted private key in PEM form") from error
-    if not isinstance(private, Ed25519PrivateKey):
-        raise BadInputError(where, "is not an Ed25519 key")
+    private = read_private_key(path)
     signer = SignerKey(name=vkey.name, private_key=private)
     if signer.verifier != vkey:
-        raise BadInputError(where, f"is not the key that {vkey} verifies")
+        raise BadInputError(str(path), f"is not the key that {vkey} verifies")
     return signer
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[BinaryIO]:
-    try:
-        with path.open("rb") as file:
-            yield file
-    except OSError as error:
-        raise BadInputError(str(path), f"cannot be read: {error.strerror}") from error
-
-
-def _read(path: Path, limit: int) -> bytes:
-    """Return what the file holds; a larger one is cut one byte above the limit, and refused."""
-    with _opened(path) as file:
-        return file.read(limit + 1)
 
 
 def _lines(file: BinaryIO) -> Iterator[bytes]:
     while line := file.readline(LINE_MAX_BYTES):
         yield line
-
-
-def _write_new(path: Path, data: bytes) -> None:
-    """Write a file that was not there before, readable by nobody else, and durable."""
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(descriptor)
-        sync_folder(path.parent)
-    except OSError as error:
-        raise WorldError(f"{path}: cannot be written: {error.strerror}") from error
-
-
-def _replace(path: Path, data: bytes) -> None:
-    """Replace a file whole: whoever looks, at any moment, sees the old one or the new one."""
-    unfinished = path.with_name(f".{path.name}.new")
-    unfinished.unlink(missing_ok=True)
-    _write_new(unfinished, data)
-    try:
-        unfinished.replace(path)
-        sync_folder(path.parent)
-    except OSError as error:
-        raise WorldError(f"{path}: cannot be replaced: {error.strerror}") from error
