@@ -4,7 +4,7 @@ Nothing recorded here grants anything. A statement is refused at the door if it 
 that the journal is not filled by strangers; whoever relies on it verifies it again.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -117,16 +117,14 @@ def file_pass(desk: Desk, asked: Pass, *, now: datetime) -> str:
     document = pass_bytes(asked)
     if read_pass(document, "pass") != asked:
         raise BadInputError("pass", "would be read back as another one")
-    _append(
-        desk,
-        Draft(
-            entry_id=asked.pass_id,
-            at=now,
-            kind=PASS_ASKED,
-            actor=asked.requester,
-            body={"pass": parse_canonical(document, "pass")},
-        ),
+    draft = Draft(
+        entry_id=asked.pass_id,
+        at=now,
+        kind=PASS_ASKED,
+        actor=asked.requester,
+        body={"pass": parse_canonical(document, "pass")},
     )
+    _append(desk, [draft])
     return pass_digest(document)
 
 
@@ -198,35 +196,59 @@ def record_statement(desk: Desk, signed: SignedApproval, *, now: datetime) -> St
 
     Raises `Refused`, and records nothing, if it would not count.
     """
+    (standing,) = record_statements(desk, [signed], now=now)
+    return standing
+
+
+def record_statements(
+    desk: Desk, statements: Sequence[SignedApproval], *, now: datetime
+) -> list[Standing]:
+    """Record several statements, all or none, and return where each one's pass stands then.
+
+    Raises `Refused`, and records nothing, if one of them would not count. Whatever is complete
+    with them is issued.
+    """
     # Gather.
-    catch_up(desk)
-    approval = read_approval(signed.document, "approval")
+    approvals = [read_approval(each.document, "approval") for each in statements]
+    if any(each.pass_digest not in desk.register.passes for each in approvals):
+        catch_up(desk)
     # Decide.
-    _refuse_idle(desk.register, Said(seq=desk.register.seq + 1, at=now, signed=signed), approval)
+    for signed, approval in zip(statements, approvals, strict=True):
+        said = Said(seq=desk.register.seq + 1, at=now, signed=signed)
+        _refuse_idle(desk.register, said, approval)
     # Record.
     _append(
         desk,
-        Draft(
-            entry_id=make_ulid(approval.signed_at, approval_digest(signed.document)[:10]),
-            at=now,
-            kind=PASS_STATED,
-            actor=approval.approver,
-            body=statement_body(signed, parse_canonical(signed.document, "approval")),
-        ),
+        [
+            Draft(
+                entry_id=make_ulid(approval.signed_at, approval_digest(signed.document)[:10]),
+                at=now,
+                kind=PASS_STATED,
+                actor=approval.approver,
+                body=statement_body(signed, parse_canonical(signed.document, "approval")),
+            )
+            for signed, approval in zip(statements, approvals, strict=True)
+        ],
     )
     # Act.
-    standing = standing_of(desk.register, approval.pass_digest)
-    _issue(desk, standing, now=now)
-    return standing
+    standings = {
+        digest: standing_of(desk.register, digest)
+        for digest in dict.fromkeys(each.pass_digest for each in approvals)
+    }
+    _issue(desk, list(standings.values()), now=now)
+    return [standings[each.pass_digest] for each in approvals]
 
 
 def issue_due(desk: Desk, *, now: datetime) -> list[Standing]:
     """Issue every pass whose quorum is complete and whose time lock has ended; return them."""
     catch_up(desk)
     before = set(desk.issued)
-    for digest in list(desk.register.committed):
-        if digest in desk.register.passes and digest not in before:
-            _issue(desk, standing_of(desk.register, digest), now=now)
+    waiting = [
+        standing_of(desk.register, digest)
+        for digest in desk.register.committed
+        if digest in desk.register.passes and digest not in before
+    ]
+    _issue(desk, waiting, now=now)
     return [standing_of(desk.register, digest) for digest in sorted(desk.issued - before)]
 
 
@@ -244,19 +266,17 @@ def record_child(desk: Desk, signed: SignedChild, *, actor: str, now: datetime) 
         raise Refused([finding("passes.child_not_signed", digest[:16])])
     if heard.findings:
         raise Refused(heard.findings)
-    _append(
-        desk,
-        Draft(
-            entry_id=make_ulid(_EPOCH, bytes.fromhex(digest)[:10]),
-            at=now,
-            kind=CHILD_ISSUED,
-            actor=actor,
-            body={
-                "child": parse_canonical(signed.document, "child"),
-                "signature": signed.signature.hex(),
-            },
-        ),
+    draft = Draft(
+        entry_id=make_ulid(_EPOCH, bytes.fromhex(digest)[:10]),
+        at=now,
+        kind=CHILD_ISSUED,
+        actor=actor,
+        body={
+            "child": parse_canonical(signed.document, "child"),
+            "signature": signed.signature.hex(),
+        },
     )
+    _append(desk, [draft])
     return heard
 
 
@@ -307,12 +327,12 @@ def filed_pass_digest(document: Json) -> str:
     return pass_digest(canonical_bytes(document))
 
 
-def _append(desk: Desk, draft: Draft) -> None:
-    entry = desk.journal.append(draft)
-    if entry.seq == desk.register.seq + 1:
-        _take(desk, entry)
-    else:
-        catch_up(desk)
+def _append(desk: Desk, drafts: Sequence[Draft]) -> None:
+    for entry in desk.journal.append_all(drafts):
+        if entry.seq > desk.register.seq + 1:
+            catch_up(desk)
+        elif entry.seq == desk.register.seq + 1:
+            _take(desk, entry)
 
 
 def _take(desk: Desk, entry: Entry) -> None:
@@ -322,21 +342,28 @@ def _take(desk: Desk, entry: Entry) -> None:
         desk.issued.add(digest)
 
 
-def _issue(desk: Desk, standing: Standing, *, now: datetime) -> None:
-    """Record that a pass with a complete quorum, out of its time lock, was handed to the gate."""
-    if standing.findings or isinstance(standing.asked.action, Admin):
-        return
-    if time_findings(standing, now=now) or standing.digest in desk.issued:
-        return
+def _issue(desk: Desk, standings: Sequence[Standing], *, now: datetime) -> None:
+    """Record that passes with complete quorums, out of their time locks, went to the gate."""
+    due = [
+        each.digest
+        for each in standings
+        if not each.findings
+        and not isinstance(each.asked.action, Admin)
+        and not time_findings(each, now=now)
+        and each.digest not in desk.issued
+    ]
     _append(
         desk,
-        Draft(
-            entry_id=make_ulid(now, bytes.fromhex(standing.digest)[:10]),
-            at=now,
-            kind=PASS_ISSUED,
-            actor="sekisho",
-            body={"pass_digest": standing.digest},
-        ),
+        [
+            Draft(
+                entry_id=make_ulid(now, bytes.fromhex(digest)[:10]),
+                at=now,
+                kind=PASS_ISSUED,
+                actor="sekisho",
+                body={"pass_digest": digest},
+            )
+            for digest in due
+        ],
     )
 
 

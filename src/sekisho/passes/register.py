@@ -15,11 +15,12 @@ entries always lead to the same register, so gate, auditor and console see the s
 from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 
 from sekisho.chains.bitcoin.transaction import OutPoint
 from sekisho.kernel.errors import BadInputError
 from sekisho.kernel.finding import Finding, finding
-from sekisho.passes.assertion import verify_statement
+from sekisho.passes.assertion import Assertion, verify_statement
 from sekisho.passes.ballots import Ballot, Live
 from sekisho.passes.documents import read_approval, read_child, read_pass
 from sekisho.passes.evidence import Asked, Filed, Issued, Said
@@ -34,6 +35,7 @@ from sekisho.passes.records import (
     Pass,
     Person,
     Roster,
+    SignedApproval,
     SubjectType,
 )
 from sekisho.passes.roster import read_roster
@@ -134,6 +136,8 @@ class Register:
     last_numbers: dict[str, int] = field(default_factory=dict, repr=False)
     counters: dict[str, int] = field(default_factory=dict, repr=False)
     """The highest signature count that each authenticator has shown."""
+    just_judged: tuple[str, object] | None = field(default=None, repr=False)
+    """What the last event made of one pass, until the next event."""
     book_of: tuple[frozenset[str], ScriptBook] | None = field(default=None, repr=False)
 
     @property
@@ -281,9 +285,7 @@ def weighed(register: Register, event: Said, approval: Approval) -> Ballot:
     if approval.genesis_digest != register.genesis_digest:
         fault = finding("passes.other_installation", who, genesis_digest=approval.genesis_digest)
         return _ballot(event, approval, faults=(fault,))
-    assertion = verify_statement(
-        event.signed, credential, console_origin=register.roster.console_origin
-    )
+    assertion = _verified(event.signed, credential, register.roster.console_origin)
     if assertion is None or approval.method is not METHOD_OF[credential.kind]:
         fault = finding("passes.signature_invalid", who, decision=approval.decision.value)
         return _ballot(event, approval, faults=(fault,))
@@ -309,6 +311,14 @@ def weighed(register: Register, event: Said, approval: Approval) -> Ballot:
         assertion=assertion,
         faults=tuple(faults),
     )
+
+
+@lru_cache(maxsize=1024)
+def _verified(
+    signed: SignedApproval, credential: Credential, console_origin: str
+) -> Assertion | None:
+    """Verify each statement once, though it is looked at before and after it is written down."""
+    return verify_statement(signed, credential, console_origin=console_origin)
 
 
 def _ballot(event: Said, approval: Approval, *, faults: tuple[Finding, ...]) -> Ballot:
