@@ -40,6 +40,10 @@ PURE_BY_PLACE: dict[str, dict[str, str]] = {
         "embit": "the other reading of a descriptor",
     },
     "passes/": {"cryptography": "Ed25519 over approvals"},
+    "passes/policy/": {
+        "importlib.resources": "the packs and their cases are files of the package",
+        "tomllib": "a pack is TOML as people write it",
+    },
     "passes/assertion": {"webauthn": "the assertions of passkeys, by a library that others use"},
     "passes/attestation": {"fido2": "its CBOR: one spelling, and no tags"},
     "passes/enrolment": {"webauthn": "registrations, with the attestation of each maker"},

@@ -29,6 +29,7 @@ from sekisho.wallets.records import ChangeRule, Level, Segregation, Tier, Wallet
 T = TypeVar("T")
 FORMAT = "sekisho/policy-cases/v1"
 _CASES_SIZE_MAX_BYTES = 4 * SIZE_MAX_BYTES
+_YEARS = (2000, 2999)
 _NOT_LISTED = -1
 _PAYS: dict[str, Json] = {
     "own_wallet": "",
@@ -181,7 +182,7 @@ def _trial(fields: Fields, base: dict[str, Json], wallets: dict[str, Held]) -> T
 
 
 def _case(fields: Fields, wallets: dict[str, Held]) -> Case:
-    asked_at, judged_at = fields.instant("asked"), fields.instant("approved")
+    asked_at, judged_at = _instant(fields, "asked"), _instant(fields, "approved")
     automatic = fields.boolean("automatic")
     requester = fields.text("requester")
     held = _held(fields.text("wallet"), wallets, fields.where("wallet"))
@@ -222,6 +223,14 @@ def _case(fields: Fields, wallets: dict[str, Held]) -> Case:
     return case
 
 
+def _instant(fields: Fields, name: str) -> datetime:
+    """Return an instant with room before and after it, from which seconds can be counted."""
+    at = fields.instant(name)
+    if not _YEARS[0] <= at.year <= _YEARS[1]:
+        raise fields.fail(name, f"is not between the years {_YEARS[0]} and {_YEARS[1]}")
+    return at
+
+
 def _each(
     fields: Fields, name: str, defaults: dict[str, Json], read: Callable[[Fields], T]
 ) -> tuple[T, ...]:
@@ -240,7 +249,7 @@ def _each(
 
 def _destination(fields: Fields, asked_at: datetime) -> Destination:
     listed_ago = fields.integer(
-        "listed_seconds_ago", at_least=_NOT_LISTED, at_most=100 * SECONDS_MAX
+        "listed_seconds_ago", at_least=_NOT_LISTED, at_most=SECONDS_MAX
     )
     destination = Destination(
         address=fields.text("to"),

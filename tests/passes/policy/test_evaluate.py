@@ -1,0 +1,301 @@
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from policy_world import (
+    BTC,
+    after,
+    amounting,
+    asked_at,
+    codes,
+    denied,
+    like,
+    ordinary,
+    outcome,
+    pack,
+    paying,
+)
+
+from sekisho.kernel.catalogue import catalogue
+from sekisho.kernel.money import Jpy, Sat
+from sekisho.passes.policy.case import Answer, Case
+from sekisho.passes.policy.evaluate import denials, evaluate, hold_seconds, is_allowed
+from sekisho.passes.policy.history import History, Scope
+from sekisho.passes.policy.packs import shipped_packs
+from sekisho.passes.policy.records import Bound, Fees, Limit, Off, Policy, Who, Window
+from sekisho.passes.records import NO_CLAIMS, Claims, HeldBalance, PriceQuote
+from sekisho.wallets.records import Tier
+
+PACKS = shipped_packs()
+AMOUNTS = st.integers(1, 2_000 * BTC)
+STRICT = pack("strict")
+
+
+def prices(case: Case, *quotes: tuple[str, int, int]) -> Case:
+    """Return the case with these sources, prices and ages."""
+    made = tuple(
+        PriceQuote(
+            source=source,
+            price_jpy=Jpy(price),
+            quoted_at=case.asked_at - timedelta(seconds=age),
+        )
+        for source, price, age in quotes
+    )
+    return replace(case, claims=replace(case.claims, prices=made))
+
+
+def limits_denied(policy: Policy, case: Case) -> set[str]:
+    return {each for each in denied(policy, case) if each.startswith("limits.")}
+
+
+@pytest.mark.parametrize("policy_id", PACKS)
+def test_all_rules_answer_and_the_ordinary_pass_is_allowed(policy_id: str) -> None:
+    outcomes = evaluate(pack(policy_id), ordinary(policy_id))
+    assert is_allowed(outcomes)
+    assert not denials(outcomes)
+    for each in outcomes:
+        assert each.answer is Answer.NOT_APPLICABLE or each.reference
+        assert (each.finding is not None) == (each.answer is Answer.DENIED)
+        assert each.inputs
+
+
+def test_no_outcomes_are_no_yes() -> None:
+    assert not is_allowed(())
+    assert hold_seconds(()) == 0
+
+
+@given(
+    st.sampled_from(PACKS),
+    AMOUNTS,
+    st.lists(st.tuples(AMOUNTS, st.integers(1, 90_000), st.sampled_from(["", "aa:0", "b:0"]))),
+    st.tuples(AMOUNTS, st.integers(0, 90_000), st.sampled_from(["", "aa:0", "b:0"])),
+)
+def test_one_more_movement_turns_no_denial_by_a_limit_into_a_yes(
+    policy_id: str,
+    amount: int,
+    made: list[tuple[int, int, str]],
+    more: tuple[int, int, str],
+) -> None:
+    policy, case = pack(policy_id), amounting(ordinary(policy_id), amount)
+    movements = [like(case, a, ago_seconds=ago, anchor=anchor) for a, ago, anchor in made]
+    movements.sort(key=lambda each: each.at)
+    extra = like(case, more[0], ago_seconds=more[1], anchor=more[2])
+    before = limits_denied(policy, after(case, *movements))
+    assert before <= limits_denied(policy, after(case, *movements, extra))
+
+
+@given(st.sampled_from(PACKS), st.lists(AMOUNTS, min_size=1, max_size=6))
+def test_splitting_needs_no_less_quorum_than_the_whole(policy_id: str, parts: list[int]) -> None:
+    """Whoever could not approve the whole cannot approve its last part, once the others left."""
+    policy, case = pack(policy_id), ordinary(policy_id)
+    few = replace(case, approved_by={"operations": ("a",), "security": ("b",)}, own_machine=())
+    whole = amounting(few, sum(parts))
+    *earlier, last = parts
+    movements = [
+        like(few, amount, ago_seconds=80_000 - n, anchor=f"{n}:1")
+        for n, amount in enumerate(earlier)
+    ]
+    split = after(amounting(few, last), *movements)
+    people = {"quorum", "own_machine"}
+    assert denied(policy, whole) & people == denied(policy, split) & people
+    whole_held = outcome(policy, whole, "time_lock").hold_seconds
+    assert outcome(policy, split, "time_lock").hold_seconds == whole_held
+
+
+@given(st.sampled_from(PACKS), AMOUNTS, st.data())
+def test_fewer_approvals_never_allow_more(
+    policy_id: str, amount: int, data: st.DataObject
+) -> None:
+    policy, case = pack(policy_id), amounting(ordinary(policy_id), amount)
+    fewer = replace(
+        case,
+        approved_by={
+            department: tuple(data.draw(st.lists(st.sampled_from(ids), unique=True)))
+            for department, ids in case.approved_by.items()
+        },
+        own_machine=tuple(each for each in case.own_machine if data.draw(st.booleans())),
+    )
+    assert denied(policy, case) <= denied(policy, fewer)
+
+
+@given(st.sampled_from(PACKS), AMOUNTS, AMOUNTS)
+def test_more_coins_never_need_less(policy_id: str, one: int, other: int) -> None:
+    policy, case = pack(policy_id), ordinary(policy_id)
+    less, more = sorted((one, other))
+    small, large = amounting(case, less), amounting(case, more)
+    assert denied(policy, small) <= denied(policy, large)
+    if not denied(policy, large):
+        held = [hold_seconds(evaluate(policy, each)) for each in (small, large)]
+        assert held == sorted(held)
+
+
+def test_an_error_in_a_rule_means_no() -> None:
+    nonsense: Any = "lots"  # what no reader lets through
+    fees = Fees(fee_max_sat=nonsense, feerate_max_sat_per_kvb=1, reference="test")
+    broken = replace(STRICT, fees=fees)
+    assert codes(broken, ordinary("strict")) == {"passes.rule_failed"}
+    assert denied(broken, ordinary("strict")) == {"fees"}
+    assert len(evaluate(broken, ordinary("strict"))) == len(evaluate(STRICT, ordinary("strict")))
+
+
+def test_a_case_that_contradicts_itself_is_denied() -> None:
+    case = ordinary("strict")
+    lying = replace(case, this=replace(case.this, destinations=(("usual", Sat(1)),)))
+    assert codes(STRICT, lying) == {"passes.rule_failed"}
+
+
+def test_empty_tables_are_a_no() -> None:
+    empty = replace(STRICT, quorum=(), limits=())
+    assert codes(empty, ordinary("strict")) >= {"passes.quorum_unset", "passes.limit_unset"}
+
+
+def test_what_is_counted_in_yen_needs_a_price() -> None:
+    case = replace(ordinary("strict"), claims=NO_CLAIMS)
+    assert {"quorum", "price", "limits.day.key_set"} <= denied(STRICT, case)
+    no_price = replace(STRICT, price=Off(reason="test"))
+    assert "passes.price_not_used" in codes(no_price, ordinary("strict"))
+
+
+@pytest.mark.parametrize(
+    ("quotes", "code"),
+    [
+        ([("a", 10**7, 1), ("b", 10**7, 1)], "passes.price_sources_too_few"),
+        ([("a", 10**7, 1), ("b", 10**7, 1), ("b", 10**7, 1)], "passes.price_sources_too_few"),
+        ([("a", 10**7, 1), ("b", 10**7, 1), ("c", 10**7, 601)], "passes.price_sources_too_few"),
+        ([("a", 10**7, 1), ("b", 10**7, 1), ("c", 10**7, -1)], "passes.price_sources_too_few"),
+        ([("a", 10**7, 1), ("b", 10**7, 1), ("c", 0, 1)], "passes.price_sources_too_few"),
+        ([("a", 10**7, 1), ("b", 10**7, 1), ("c", 9_803_921, 1)], "passes.price_sources_differ"),
+    ],
+    ids=["two", "one-twice", "old", "of-the-future", "nothing", "apart"],
+)
+def test_a_price_that_is_not_bounded(quotes: list[tuple[str, int, int]], code: str) -> None:
+    assert code in codes(STRICT, prices(ordinary("strict"), *quotes))
+
+
+def test_the_highest_price_counts_and_values_are_rounded_up() -> None:
+    case = amounting(ordinary("strict"), 1)
+    quotes = [("a", 10_000_000, 1), ("b", 10_000_001, 600), ("c", 9_900_000, 1)]
+    used = outcome(STRICT, prices(case, *quotes), "price")
+    assert used.answer is Answer.ALLOWED
+    assert dict(used.inputs)["used"].startswith("¥10,000,001")
+    counted = dict(outcome(STRICT, prices(case, *quotes), "quorum").inputs)["counted"]
+    assert counted == "0.00000001 BTC = ¥1 = 0.01 %"
+
+
+def with_limit(most: Bound, *, scope: Scope = Scope.ALL) -> Policy:
+    limits = tuple(
+        Limit(
+            scope=scope,
+            window=Window.PASS,
+            who=who,
+            tiers=tuple(Tier),
+            most=most,
+            reference="test",
+        )
+        for who in Who
+    )
+    return replace(STRICT, limits=limits)
+
+
+@pytest.mark.parametrize(
+    ("most", "amount"),
+    [
+        (Bound(size_sat=Sat(5 * BTC)), 5 * BTC),
+        (Bound(size_jpy=Jpy(50_000_000)), 5 * BTC),
+        (Bound(share_bps=100), 100 * BTC),
+        (Bound(size_sat=Sat(9 * BTC), size_jpy=Jpy(50_000_000), share_bps=99), 5 * BTC),
+    ],
+    ids=["coins", "yen", "share", "the-least-of-three"],
+)
+def test_a_limit_holds_to_the_last_unit(most: Bound, amount: int) -> None:
+    case = ordinary("strict")
+    assert not limits_denied(with_limit(most), amounting(case, amount))
+    assert limits_denied(with_limit(most), amounting(case, amount + 1)) == {"limits.pass.all"}
+
+
+def test_balances_that_are_not_clear_are_no_balances() -> None:
+    case = ordinary("strict")
+    held = case.claims.balances
+    for balances, code in (
+        ((*held, held[0]), "passes.balance_unclear"),
+        ((*held, HeldBalance(wallet_id="other", amount_sat=Sat(1))), "passes.balance_unclear"),
+        (held[1:], "passes.balance_missing"),
+    ):
+        claims = Claims(prices=case.claims.prices, balances=balances)
+        assert code in codes(STRICT, replace(case, claims=claims))
+
+
+def test_no_coins_of_customers_means_that_every_share_is_too_large() -> None:
+    case = ordinary("strict")
+    nothing = tuple(replace(each, amount_sat=Sat(0)) for each in case.claims.balances)
+    empty = replace(case, claims=replace(case.claims, balances=nothing))
+    assert "limits.pass.all" in denied(STRICT, empty)
+
+
+def test_only_what_was_committed_before_counts() -> None:
+    case = ordinary("strict")
+    later = after(case, like(case, 1_000 * BTC), like(case, 1_000 * BTC, anchor="b:0"))
+    assert "limits.day.all" in denied(STRICT, later)
+    assert denied(STRICT, replace(later, history_before=0)) == denied(STRICT, case)
+
+
+def test_the_window_of_a_day_ends_after_a_day() -> None:
+    case = amounting(ordinary("strict"), 500 * BTC)
+    for ago, expected in ((86_399, {"limits.day.all"}), (86_400, set())):
+        movement = replace(
+            like(case, 1_600 * BTC, ago_seconds=ago),
+            wallet_id="hot-1",
+            key_set="hot-keys",
+            requester="mori",
+            destinations=(("elsewhere", Sat(1_600 * BTC)),),
+        )
+        assert limits_denied(STRICT, after(case, movement)) == expected
+
+
+def test_a_destination_that_is_paid_twice_in_one_pass_is_added_up() -> None:
+    case = ordinary("strict")
+    (only,) = case.destinations
+    half = replace(only, amount_sat=Sat(601 * BTC))
+    assert "limits.day.destination" in denied(STRICT, paying(case, half, half))
+
+
+@pytest.mark.parametrize("utc_hour", [0, 1, 7, 8])
+def test_business_hours_are_those_of_the_packs_own_clock(utc_hour: int) -> None:
+    case = ordinary("strict")
+    at = case.asked_at.replace(hour=utc_hour, minute=0)
+    away = {"business_hours"} if utc_hour in {0, 8} else set()
+    assert denied(STRICT, prices_at(asked_at(case, at))) == away
+
+
+def prices_at(case: Case) -> Case:
+    return prices(case, ("a", 10**7, 0), ("b", 10**7, 0), ("c", 10**7, 0))
+
+
+def test_the_people_of_one_department_do_not_stand_for_another() -> None:
+    case = replace(
+        ordinary("strict"),
+        approved_by={"security": ("a", "b", "c", "d"), "finance": ("e",)},
+        own_machine=("a", "b"),
+    )
+    assert "quorum" in denied(STRICT, case)
+
+
+def test_an_own_machine_of_somebody_who_did_not_approve_does_not_count() -> None:
+    case = replace(ordinary("strict"), own_machine=("stranger", "tanaka"))
+    assert "own_machine" in denied(STRICT, case)
+
+
+def test_every_code_of_a_policy_has_its_words() -> None:
+    case = ordinary("strict")
+    worst = replace(
+        amounting(case, 9_000 * BTC),
+        approved_by={},
+        own_machine=(),
+        claims=NO_CLAIMS,
+        fee_max_sat=Sat(BTC),
+        history=History(),
+    )
+    assert codes(STRICT, worst) <= set(catalogue())
