@@ -55,7 +55,7 @@ class Server:
 
     def start(self) -> None:
         """Start it, and recover from a crash; return when it answers."""
-        options = f"-k {self.folder} -c listen_addresses= -c max_connections=60"
+        options = f"-k {self.folder} -c listen_addresses= -c max_connections=60 -c jit=off"
         self._control("start", "-l", str(self.folder / LOG), "-o", options)
 
     def stop(self) -> None:
@@ -193,9 +193,14 @@ def _download() -> None:
         "apt-cache", *options, "depends", "--recurse", "--no-recommends", "--no-suggests",
         "--no-conflicts", "--no-breaks", "--no-replaces", "--no-enhances", package,
     )  # fmt: skip
-    libraries = {line for line in needed.splitlines() if line.startswith("lib")}
-    # The machine has a C library of its own, and two of them in one process do not go well.
-    names = [package, *sorted(libraries - {"libc6", "libgcc-s1", "libcrypt1"})]
+    libraries = {
+        line
+        for line in needed.splitlines()
+        # The machine has a C library of its own, and two in one process do not go well; the
+        # compiler is for large queries, of which there are none, and weighs more than the rest.
+        if line.startswith("lib") and not line.startswith(("libc6", "libgcc", "libllvm", "libz3"))
+    }
+    names = [package, *sorted(libraries)]
     _said("apt-get", *options, "-qq", "download", *names, cwd=PART / "packages")
     for archive in sorted((PART / "packages").glob("*.deb")):
         _said("dpkg", "-x", str(archive), str(PART / "root"))
@@ -205,18 +210,21 @@ def _download() -> None:
 
 def _source() -> str:
     """Return the line for the machine's own mirror of its own release, as apt is configured."""
-    targets = _said(
-        "apt-get", "indextargets", "--format", "$(CREATED_BY)|$(CODENAME)|$(COMPONENT)|$(REPO_URI)"
-    )
+    fields = ("CREATED_BY", "COMPONENT", "RELEASE", "ORIGIN", "REPO_URI")
+    asked = "|".join(f"$({field})" for field in fields)
+    targets = _said("apt-get", "indextargets", "--format", asked).splitlines()
     with open("/etc/os-release", encoding="utf-8") as file:  # noqa: PTH123 - read once, as text
         release = dict(line.rstrip().split("=", 1) for line in file if "=" in line)
     codename = release.get("VERSION_CODENAME", "").strip('"')
-    for line in targets.splitlines():
-        kind, suite, component, address = line.split("|", 3)
-        if (kind, suite, component) == ("Packages", codename, "main"):
-            keys = sorted(Path("/usr/share/keyrings").glob("debian-archive-keyring.*"))
-            signed = f"[signed-by={keys[0]}] " if keys else ""
-            return f"deb {signed}{address} {codename} main\n"
+    # The origin is known once there was an `apt-get update`; without it the first one has to do.
+    for origin in ("Debian", ""):
+        for line in targets:
+            kind, component, suite, found, address = line.split("|", 4)
+            wanted = (kind, component, suite) == ("Packages", "main", codename)
+            if wanted and origin in {"", found}:
+                keys = sorted(Path("/usr/share/keyrings").glob("debian-archive-keyring.*"))
+                signed = f"[signed-by={keys[0]}] " if keys else ""
+                return f"deb {signed}{address} {codename} main\n"
     raise MissingPartError("PostgreSQL is not here, and apt names no mirror to fetch it from")
 
 
