@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.serialization import (
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sekisho.cli import run
 from sekisho.edges import keys
 from sekisho.edges.keys import (
     COST,
@@ -67,7 +68,9 @@ def test_both_passphrases_open_one_signing_key_with_another_mark_key(tmp_path: P
 
 def test_what_the_command_makes_costs_a_guess_256_mib(tmp_path: Path) -> None:
     path = tmp_path / "alice.key"
-    make_key(path, USUAL)
+    words = tmp_path / "words"
+    words.write_text(USUAL)
+    assert run(["roster", "key", str(path), "--passphrase-file", str(words)]) == 0
     assert json.loads(path.read_bytes())["log2_n"] == COST.log2_n == 18
     assert load_key(path, USUAL).public_key
 

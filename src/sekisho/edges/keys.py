@@ -93,10 +93,9 @@ def make_key(
             reason = f"differs from the first in fewer than {_APART_MIN} characters"
             raise BadInputError("second passphrase", reason)
     private, opening = _new_key()
-    slots = [
-        _seal(private, opening.mark_key, usual, cost),
-        _seal(private, secrets.token_bytes(KEY_BYTES), forced, cost),
-    ]
+    sealed = ((usual, opening.mark_key), (forced, secrets.token_bytes(KEY_BYTES)))
+    with ThreadPoolExecutor(max_workers=2) as both:
+        slots = list(both.map(lambda each: _seal(private, each[1], each[0], cost), sealed))
     secrets.SystemRandom().shuffle(slots)
     document = canonical_bytes(
         {
