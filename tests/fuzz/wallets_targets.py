@@ -1,5 +1,7 @@
 """What of the documents beside a wallet reads foreign bytes, and the names in them."""
 
+from dataclasses import replace
+
 from fuzz.hunt import Target
 from wallet_keys import GENESIS, NONCE, proof, proofs_of, registered, signed
 from world_coins import DESCRIPTORS, stranger, wallet_of
@@ -20,6 +22,7 @@ from sekisho.wallets.allow_list import (
 from sekisho.wallets.key_register import KeyRegister, key_register_bytes, read_key_register
 from sekisho.wallets.plan import ALARMS, Freeze, Plan, Step, plan_bytes, read_plan
 from sekisho.wallets.proof import check_proofs, proofs_bytes, read_proofs, wallet_keys
+from sekisho.wallets.proof_sheet import new_sheet, read_sheet, sheet_bytes
 from sekisho.wallets.signed_messages import MessageForm, address_signs, is_signed_by
 from sekisho.wallets.vault import Vault, read_vault, vault_bytes
 
@@ -37,6 +40,12 @@ def proofs(data: bytes) -> None:
     """Whatever was read is judged as well: no signature may break the judge."""
     _same(data, proofs_bytes(read_proofs(data, "proofs")))
     check_proofs(WALLET, data, genesis_digest=GENESIS, nonces=[NONCE])
+
+
+def proof_sheet(data: bytes) -> None:
+    sheet = read_sheet(data, "sheet")
+    _same(sheet, read_sheet(sheet_bytes(sheet), "again"))
+    sheet.proven()
 
 
 def key_register(data: bytes) -> None:
@@ -120,11 +129,13 @@ MIXED = proofs_of(
         for key, form in zip(wallet_keys(WALLET), MessageForm, strict=True)
     ),
 )
+SHEET = replace(new_sheet(WALLET, NONCE, GENESIS), proofs=MIXED.proofs)
 SIGNATURES = [signed(WALLET, KEY, MESSAGE, form).encode() for form in MessageForm]
 NAMES = ["Alice", "山田　太郎", "データ", "José", "ﾋﾞｯﾄ １"]
 
 FUZZ_TARGETS: list[Target] = [
     ("wallets.read_proofs", proofs, [proofs_bytes(MIXED)]),
+    ("wallets.read_sheet", proof_sheet, [sheet_bytes(SHEET)]),
     (
         "wallets.read_key_register",
         key_register,

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import cast
 
 import pytest
-from document_paths import changed, paths_of, without
 from hypothesis import given
 from hypothesis import strategies as st
 from wallet_keys import GENESIS, NONCE, NOW, proof, proofs_of, proven, signed
@@ -23,9 +22,7 @@ from world_coins import (
 from sekisho.chains.bitcoin.networks import Network
 from sekisho.journal.records import Draft
 from sekisho.journal.store import create_journal
-from sekisho.kernel.canonical import Json, canonical_bytes, parse_json
-from sekisho.kernel.digest import tagged_digest
-from sekisho.kernel.errors import BadInputError
+from sekisho.kernel.canonical import Json
 from sekisho.kernel.ulid import make_ulid
 from sekisho.wallets.descriptors import keys_of
 from sekisho.wallets.flow import draw_challenge
@@ -37,10 +34,7 @@ from sekisho.wallets.proof import (
     check_proofs,
     core_digest,
     nonces_drawn,
-    proofs_bytes,
-    proofs_digest,
     proven_keys,
-    read_proofs,
     signing_address,
     wallet_keys,
 )
@@ -315,48 +309,6 @@ def test_a_key_without_origin_is_named_by_itself() -> None:
     xpub = bip32_root("alpha").to_public()
     (bare,) = wallet_keys(wallet_of(f"wpkh({xpub.to_base58()}/0/*)"))
     assert (bare.path, bare.fingerprint) == ("m/0/0", xpub.my_fingerprint.hex())
-
-
-def test_proofs_are_read_back_as_they_were_written() -> None:
-    proofs = proofs_of(WALLET)
-    document = proofs_bytes(proofs)
-    assert read_proofs(document, "proofs") == proofs
-    assert proofs_digest(document) == tagged_digest("wallet-proofs", document).hex()
-
-
-DOCUMENT: Json = parse_json(proofs_bytes(proofs_of(WALLET)), "proofs")
-WRONG: list[tuple[tuple[str | int, ...], Json]] = [
-    (("format",), "sekisho/wallet-proofs/v2"),
-    (("wallet_id",), "Cold-1"),
-    (("core_digest",), "AB" * 32),
-    (("core_digest",), "ab" * 31),
-    (("genesis_digest",), ""),
-    (("nonce",), "ab" * 31),
-    (("nonce",), 7),
-    (("proofs",), []),
-    (("proofs",), {}),
-    (("proofs", 0, "expression"), "a\nb"),
-    (("proofs", 0, "form"), "pgp"),
-    (("proofs", 0, "signature"), ""),
-    (("proofs", 0, "signature"), "A" * 2049),
-    (("proofs", 0, "signature"), None),
-]
-
-
-@pytest.mark.parametrize(("path", "value"), WRONG)
-def test_each_wrong_field_is_named(path: tuple[str | int, ...], value: Json) -> None:
-    with pytest.raises(BadInputError) as refusal:
-        read_proofs(canonical_bytes(changed(DOCUMENT, path, value)), "proofs")
-    assert str(path[-1]) in refusal.value.where
-
-
-@pytest.mark.parametrize("path", paths_of(DOCUMENT), ids=str)
-def test_each_missing_and_each_unknown_field_means_no(path: tuple[str | int, ...]) -> None:
-    with pytest.raises(BadInputError, match="is missing"):
-        read_proofs(canonical_bytes(without(DOCUMENT, path)), "proofs")
-    unknown = changed(DOCUMENT, (*path[:-1], "note"), "x")
-    with pytest.raises(BadInputError, match="is not a known field"):
-        read_proofs(canonical_bytes(unknown), "proofs")
 
 
 def test_only_nonces_that_were_drawn_for_this_very_wallet_count(tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ from sekisho.cli import (
     roster_changes,
     scan,
     standing_passes,
+    wallet_keys,
     wallets,
 )
 from sekisho.cli.output import (
@@ -50,6 +51,7 @@ app.command("drill")(drill.run)
 app.command("init")(init.run)
 roster.app.add_typer(roster_changes.app)
 app.add_typer(roster.app, name="roster")
+wallets.app.add_typer(wallet_keys.app)
 app.add_typer(wallets.app, name="wallets")
 for part in (bundles, review, standing_passes):
     passes.app.add_typer(part.app)

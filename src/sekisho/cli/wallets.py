@@ -33,7 +33,7 @@ from sekisho.passes.verify import Standing, wallets_in_force
 from sekisho.wallets.descriptors import check_descriptor
 from sekisho.wallets.documents import read_wallet, wallet_digest, wallet_document
 from sekisho.wallets.flow import holdings_of, observe
-from sekisho.wallets.records import ChangeRule, Level, Segregation, Tier, Wallet
+from sekisho.wallets.records import UNPROVEN, ChangeRule, Level, Segregation, Tier, Wallet
 from sekisho.wallets.registry import open_book
 
 app = typer.Typer(help="Wallets: register, list, look up, observe.", no_args_is_help=True)
@@ -84,9 +84,9 @@ def register(
             change_rule=change,
             gap_limit=gap_limit,
             level=Level.ADVISORY,
-            proof="unproven",
+            proof=UNPROVEN,
         )
-        standing = _put_in_force(desk, wallet, unlocked, terminal_id, now)
+        standing = put_in_force(desk, wallet, unlocked, terminal_id, now)
         subject = subject_of(desk.register, standing)
     put_standing(standing, as_json=json, only_id=only_id, subject=subject)
 
@@ -117,7 +117,7 @@ def list_wallets(workspace: WorkspaceOption = Path(), *, json: JsonOption = Fals
             wallet.segregation.value,
             wallet.change_rule.value,
             wallet.level.value,
-            wallet.proof,
+            wallet.proof if wallet.proof == UNPROVEN else "proven",
             str(len(holdings.unspent(wallet.wallet_id))),
             format_btc(holdings.balance_sat(wallet.wallet_id)),
         )
@@ -223,7 +223,7 @@ def observe_transactions(
         say(f"{wallet.wallet_id}: {balance} BTC")
 
 
-def _put_in_force(
+def put_in_force(
     desk: Desk, wallet: Wallet, key: UnlockedKey, terminal_id: str, now: datetime
 ) -> Standing:
     """File a wallet and ask for the admin pass that puts it in force."""

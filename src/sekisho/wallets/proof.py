@@ -120,16 +120,18 @@ def proofs_bytes(proofs: WalletProofs) -> bytes:
             "core_digest": proofs.core_digest,
             "genesis_digest": proofs.genesis_digest,
             "nonce": proofs.nonce.hex(),
-            "proofs": [
-                {
-                    "expression": each.expression,
-                    "form": each.form.value,
-                    "signature": each.signature,
-                }
-                for each in proofs.proofs
-            ],
+            "proofs": [proof_document(each) for each in proofs.proofs],
         }
     )
+
+
+def proof_document(proof: KeyProof) -> Json:
+    """Return one proof as a document."""
+    return {
+        "expression": proof.expression,
+        "form": proof.form.value,
+        "signature": proof.signature,
+    }
 
 
 def proofs_digest(document: bytes) -> str:
@@ -149,7 +151,7 @@ def read_proofs(document: bytes, where: str) -> WalletProofs:
         core_digest=fields.hex("core_digest", size=32).hex(),
         genesis_digest=fields.hex("genesis_digest", size=32).hex(),
         nonce=fields.hex("nonce", size=NONCE_BYTES),
-        proofs=fields.each("proofs", _read_proof),
+        proofs=fields.each("proofs", read_proof),
     )
     fields.done()
     return proofs
@@ -246,7 +248,8 @@ def _one_for_each(
     return found
 
 
-def _read_proof(fields: Fields) -> KeyProof:
+def read_proof(fields: Fields) -> KeyProof:
+    """Return one proof of a document."""
     proof = KeyProof(
         expression=fields.text("expression"),
         form=MessageForm(fields.choice("form", tuple(MessageForm))),
