@@ -46,6 +46,8 @@ class SoftwareKey(CtapDevice):
         self.wrong_in_a_row = 0
         self.answers_to_alter: dict[int, Callable[[bytes], bytes]] = {}
         """By command: what a hostile or broken key makes of its answer."""
+        self.refusals: dict[int, CtapError.ERR] = {}
+        """By command: the error that it answers with, whatever is asked."""
         self._protocol: PinProtocol = PinProtocolV2()
         self._derive: Callable[[bytes], bytes] = PinProtocolV2().kdf
 
@@ -82,6 +84,8 @@ class SoftwareKey(CtapDevice):
         asked: Mapping[int, Any],
         on_keepalive: Callable[[STATUS], None] | None,
     ) -> dict[int, Any]:
+        if command in self.refusals:
+            raise CtapError(self.refusals[command])
         match command:
             case Ctap2.CMD.GET_INFO:
                 return self._info()

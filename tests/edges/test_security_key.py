@@ -17,6 +17,7 @@ from fido2.client import (
     Fido2Client,
     UserInteraction,
 )
+from fido2.ctap import CtapError
 from fido2.ctap2.base import Ctap2
 from fido2.hid import CtapHidDevice
 from fido2.webauthn import PublicKeyCredentialRequestOptions
@@ -251,6 +252,26 @@ def test_a_hostile_or_broken_key(command: Ctap2.CMD, alter: Callable[[bytes], by
     of = enrolled(key)
     key.answers_to_alter[command] = alter
     assert trouble(key, of)
+
+
+@pytest.mark.parametrize(
+    ("command", "code", "says"),
+    [
+        (Ctap2.CMD.GET_ASSERTION, CtapError.ERR.PIN_INVALID, "8 tries are left"),
+        (Ctap2.CMD.CLIENT_PIN, CtapError.ERR.PIN_INVALID, "tries are left is unknown"),
+        (Ctap2.CMD.CLIENT_PIN, CtapError.ERR.PIN_NOT_SET, "set one on it first"),
+        (Ctap2.CMD.GET_ASSERTION, CtapError.ERR.OPERATION_DENIED, "told no"),
+        (Ctap2.CMD.GET_ASSERTION, CtapError.ERR.UV_BLOCKED, "use its PIN"),
+        (Ctap2.CMD.GET_ASSERTION, CtapError.ERR.OTHER, "the key refused: OTHER"),
+        (Ctap2.CMD.GET_ASSERTION, CtapError.ERR.ACTION_TIMEOUT, "not touched in time"),
+        (Ctap2.CMD.GET_INFO, CtapError.ERR.INVALID_COMMAND, "use a FIDO2 key"),
+    ],
+)
+def test_what_a_key_refuses_with(command: Ctap2.CMD, code: CtapError.ERR, says: str) -> None:
+    key = plugged()
+    of = enrolled(key)
+    key.refusals[command] = code
+    assert says in trouble(key, of)
 
 
 @pytest.mark.parametrize("flags", [0, PRESENT, VERIFIED])

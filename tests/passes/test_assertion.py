@@ -188,8 +188,10 @@ def test_each_combination_of_flags(flags: int) -> None:
             assert found is None
 
 
+REVIEW_HASH = hashlib.sha256(REVIEW_RP_ID.encode()).digest()
 RP_HASH = hashlib.sha256(RP_ID.encode()).digest()
-DATA = RP_HASH + bytes((PRESENT | VERIFIED,)) + bytes(4)
+OURS = b"the hash of our own RP ID, 32 b."
+DATA = OURS + bytes((PRESENT | VERIFIED,)) + bytes(4)
 CREATED = bytes(16) + b"\x00\x01h" + passkey()[1].public_key
 
 
@@ -206,16 +208,20 @@ CREATED = bytes(16) + b"\x00\x01h" + passkey()[1].public_key
         (DATA[:32] + b"\x45" + DATA[33:] + CREATED, False),
         (hashlib.sha256(ORIGIN.encode()).digest() + DATA[32:], False),
         (hashlib.sha256(b"sekisho.example").digest() + DATA[32:], False),
-        (hashlib.sha256(REVIEW_RP_ID.encode()).digest() + DATA[32:], False),
+        (hashlib.sha256(b"evil.example").digest() + DATA[32:], False),
     ],
     ids=[
         "as it is", "count 255", "empty", "cut", "trailing byte", "trailing map", "extensions",
-        "a new credential inside", "the origin's hash", "the domain above", "the other RP ID",
+        "a new credential inside", "the origin's hash", "the domain above", "another domain",
     ],
 )  # fmt: skip
 def test_authenticator_data(data: bytes, *, holds: bool) -> None:
-    device, of = passkey()
-    assert (verify(signed_over(device, of, data, BROWSER), of) is not None) == holds
+    for (device, of), rp_hash, said in (
+        (passkey(), RP_HASH, BROWSER),
+        (usb_key(), REVIEW_HASH, review_client_data(DOCUMENT)),
+    ):
+        theirs = data.replace(OURS, rp_hash)
+        assert (verify(signed_over(device, of, theirs, said), of) is not None) == holds
 
 
 def test_what_the_command_line_says_is_exactly_one_thing() -> None:
@@ -295,7 +301,7 @@ def test_without_a_console_no_passkey_holds(origin: str) -> None:
     kind=st.sampled_from(CredentialKind),
     document=st.binary(max_size=64),
     signature=st.binary(max_size=80),
-    data=st.binary(max_size=40) | st.just(DATA),
+    data=st.binary(max_size=40) | st.just(DATA.replace(OURS, RP_HASH)),
     said=st.binary(max_size=64) | st.just(BROWSER),
     key=st.binary(max_size=80) | st.sampled_from([way()[1].public_key for way in WAYS]),
     handle=st.binary(max_size=4),

@@ -225,9 +225,7 @@ def _explained(device: CtapDevice) -> Iterator[None]:
         raise WorldError("the key needs its PIN: nothing was signed") from error
     except ClientError as error:
         raise WorldError(_sentence(error, device)) from error
-    except CtapError as error:
-        raise WorldError(f"the key refused: {error.code.name}") from error
-    except (OSError, ValueError, TypeError, KeyError, IndexError) as error:
+    except (CtapError, OSError, ValueError, TypeError, KeyError, IndexError) as error:
         raise WorldError("the key was unplugged, or does not answer as keys do") from error
 
 

@@ -101,7 +101,8 @@ def leads_to_a_root(attested: Attested, roots: Sequence[TrustRoot], now: datetim
     The library would add roots of its own for some formats, and believe any maker where it was
     given no root. What counts as attested is decided here; it and OpenSSL must agree afterwards.
     """
-    believed = [_load_root(each) for each in roots if each.fmt == attested.fmt]
+    certificates = [(each.fmt, _load_root(each)) for each in roots]
+    believed = [root for fmt, root in certificates if fmt == attested.fmt]
     if not 1 <= len(attested.chain) <= _CHAIN_MAX:
         return False
     try:
