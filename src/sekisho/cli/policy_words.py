@@ -13,6 +13,7 @@ from sekisho.passes.policy.records import (
     Off,
     Policy,
     Price,
+    Single,
     WalletProof,
 )
 from sekisho.passes.policy.tables import WEEKDAYS, clock
@@ -104,17 +105,7 @@ def _steps(policy: Policy) -> Iterable[tuple[str, Rows]]:
             )
 
 
-def _rule(
-    rule: AllowList
-    | FirstTime
-    | BusinessHours
-    | ColdShare
-    | LookAlike
-    | Fees
-    | Price
-    | WalletProof
-    | Off,
-) -> Rows:
+def _rule(rule: Single | Off) -> Rows:
     match rule:
         case Off():
             return [("off", rule.reason)]

@@ -27,6 +27,7 @@ from sekisho.passes.policy.records import (
     Policy,
     Price,
     QuorumStep,
+    Single,
     TimeLockStep,
     WalletProof,
 )
@@ -178,17 +179,7 @@ def _rules(steps: tuple[T, ...] | Off, written: Callable[[T], Json]) -> Json:
     return {"off": steps.reason} if isinstance(steps, Off) else [written(each) for each in steps]
 
 
-def _rule(
-    rule: AllowList
-    | FirstTime
-    | BusinessHours
-    | ColdShare
-    | LookAlike
-    | Fees
-    | Price
-    | WalletProof
-    | Off,
-) -> Json:
+def _rule(rule: Single | Off) -> Json:
     match rule:
         case Off():
             return {"off": rule.reason}

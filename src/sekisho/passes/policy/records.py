@@ -6,6 +6,7 @@ A rule that a pack does not use is `Off`, with the reason in words: silence is n
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import TypeAlias
 
 from sekisho.kernel.money import Jpy, Sat
 from sekisho.passes.policy.history import Scope
@@ -179,6 +180,12 @@ class WalletProof:
 
     tiers: tuple[Tier, ...]
     reference: str
+
+
+Single: TypeAlias = (
+    AllowList | FirstTime | BusinessHours | ColdShare | LookAlike | Fees | Price | WalletProof
+)
+"""The rules of which a pack has one each."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -248,9 +248,7 @@ def _each(
 
 
 def _destination(fields: Fields, asked_at: datetime) -> Destination:
-    listed_ago = fields.integer(
-        "listed_seconds_ago", at_least=_NOT_LISTED, at_most=SECONDS_MAX
-    )
+    listed_ago = fields.integer("listed_seconds_ago", at_least=_NOT_LISTED, at_most=SECONDS_MAX)
     destination = Destination(
         address=fields.text("to"),
         amount_sat=read_amount(fields, "amount"),
