@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from attacks import ALLOWED, ASKED, WALLET
 from attacks_on_wallets import NONSENSE
-from world import World, digest_of, entries_of, evidence_of, journal_in, record, said
+from world import World, entries_of, evidence_of, journal_in, record, said
 from world_people import NOW, roster
 
 from sekisho.journal.entries import entry_hash, seal
@@ -21,30 +21,48 @@ from sekisho.passes.evidence import (
     PASS_STATED,
     ROSTER_FILED,
     WALLET_FILED,
+    Asked,
     Evidence,
+    Filed,
+    Said,
     gather_evidence,
 )
 from sekisho.passes.records import SignedApproval
 from sekisho.passes.roster import roster_bytes
 from sekisho.wallets.documents import wallet_digest
 
+BARE: dict[str, Json] = {"authenticator_data": "", "client_data": ""}
 
-def test_documents_are_found_under_their_digests() -> None:
+
+def test_what_gives_power_is_found_in_the_order_of_the_journal() -> None:
     evidence = evidence_of(ALLOWED)
-    assert evidence.rosters == {ALLOWED.genesis_digest: roster_bytes(roster())}
-    assert evidence.wallets == {wallet_digest(WALLET): WALLET}
-    assert evidence.passes[digest_of(ASKED)] == pass_bytes(ASKED)
-    assert len(evidence.passes) == 3, "the genesis, the wallet, the transfer"
-    assert len(evidence.approvals) == 3 * 4
+    assert [each.seq for each in evidence.events] == [*range(1, len(ALLOWED.drafts) + 1)]
+    rosters, policies, wallets, passes = (
+        [each for each in evidence.events if isinstance(each, Filed) and each.what == what]
+        if what
+        else [each for each in evidence.events if isinstance(each, Asked)]
+        for what in ("roster", "policy", "wallet", "")
+    )
+    assert [(each.digest, each.document) for each in rosters] == [
+        (ALLOWED.genesis_digest, roster_bytes(roster()))
+    ]
+    assert [each.digest for each in policies] == [ALLOWED.policy_digest]
+    assert [each.digest for each in wallets] == [wallet_digest(WALLET)]
+    assert len(passes) == 4, "the genesis, the policy, the wallet, the transfer"
+    assert passes[-1].document == pass_bytes(ASKED)
+    assert len(statements_in(evidence)) == 4 * 4
     assert evidence.unreadable == ()
 
 
-def test_statements_keep_their_order_and_stand_once() -> None:
-    evidence = evidence_of(ALLOWED)
-    again = said(ALLOWED, *reversed(evidence.approvals))
-    assert evidence_of(again).approvals == evidence.approvals
-    other = replace(evidence.approvals[0], signature=bytes(64))
-    assert evidence_of(said(again, other)).approvals == (*evidence.approvals, other)
+def statements_in(evidence: Evidence) -> list[SignedApproval]:
+    return [each.signed for each in evidence.events if isinstance(each, Said)]
+
+
+def test_a_statement_is_found_as_often_as_it_stands() -> None:
+    found = statements_in(evidence_of(ALLOWED))
+    other = replace(found[0], signature=bytes(64))
+    again = said(ALLOWED, *reversed(found), other)
+    assert statements_in(evidence_of(again)) == [*found, *reversed(found), other]
 
 
 def test_entries_of_another_kind_are_nobodys_evidence() -> None:
@@ -74,9 +92,9 @@ def test_what_is_missing_is_told_with_its_place(kind: str, name: str) -> None:
     assert dict(found.facts)["seq"] == str(seq)
 
 
-@pytest.mark.parametrize("signature", ["", "ab" * 63, "AB" * 64, "zz" * 64, None, 7])
+@pytest.mark.parametrize("signature", ["", "ab" * 513, "AB" * 64, "zz" * 64, None, 7])
 def test_a_signature_of_another_size_or_spelling_is_none(signature: Json) -> None:
-    world = record(ALLOWED, PASS_STATED, {"approval": {}, "signature": signature})
+    world = record(ALLOWED, PASS_STATED, {"approval": {}, "signature": signature, **BARE})
     (found,) = evidence_of(world).unreadable
     assert found.subject == f"journal entry {len(world.drafts)}.signature"
 
@@ -84,8 +102,8 @@ def test_a_signature_of_another_size_or_spelling_is_none(signature: Json) -> Non
 def test_a_document_need_not_be_an_object_to_be_carried_along_and_refused_later() -> None:
     world = ALLOWED
     for value in NONSENSE:
-        world = record(world, PASS_STATED, {"approval": value, "signature": "ab" * 64})
-    carried = evidence_of(world).approvals[len(evidence_of(ALLOWED).approvals) :]
+        world = record(world, PASS_STATED, {"approval": value, "signature": "ab" * 64, **BARE})
+    carried = statements_in(evidence_of(world))[len(statements_in(evidence_of(ALLOWED))) :]
     assert len(carried) == len(NONSENSE)
     for each in carried:
         assert isinstance(each, SignedApproval)

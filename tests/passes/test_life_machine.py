@@ -36,10 +36,10 @@ from sekisho.journal.records import Entry
 from sekisho.kernel.finding import Refused
 from sekisho.kernel.money import Sat
 from sekisho.passes.evidence import gather_evidence
-from sekisho.passes.life import AnchorFate, PassState, clearances, issued_digests, state_of_pass
+from sekisho.passes.fold import establish_trust
+from sekisho.passes.life import AnchorFate, PassState, clearances, issued_digest, state_of_pass
 from sekisho.passes.records import Decision, Pass, Replacement
-from sekisho.passes.verify import establish_trust, standing_of, wallets_in_force
-from sekisho.wallets.registry import open_book
+from sekisho.passes.verify import standing_of
 
 COINS = Coins(previous=(funding(WALLET, 10**8),), wallets=(WALLET,))
 DEPARTMENT = {each.person_id: each.department for each in PEOPLE}
@@ -171,8 +171,8 @@ class LifeOfTwoPasses(RuleBasedStateMachine):
             answer = clear(
                 psbt_of(shown, COINS),
                 pass_digest=digest_of(asked),
-                trust=trust,
-                book=open_book(wallets_in_force(trust)),
+                register=trust,
+                book=trust.book(),
                 used=clearances(self.entries()),
                 now=self.now,
             )
@@ -252,7 +252,7 @@ def states_from(
     return [
         state_of_pass(
             standing_of(trust, digest_of(asked)),
-            issued=digest_of(asked) in issued_digests(entries),
+            issued=digest_of(asked) in {issued_digest(each) for each in entries},
             cleared=clearances(entries),
             anchor=anchor,
             now=now,

@@ -9,7 +9,7 @@ import pytest
 from attacks import BASE, COIN, WALLET
 from world import digest_of, filed, journal_in, record, said, statement, transfer_pass
 from world_coins import STRANGER, payment
-from world_people import NOW, PEOPLE, key_of, roster
+from world_people import NOW, key_of, roster
 
 from sekisho.journal.records import Draft
 from sekisho.journal.store import JournalStore
@@ -18,12 +18,27 @@ from sekisho.kernel.errors import BadInputError
 from sekisho.kernel.finding import Refused
 from sekisho.kernel.ulid import make_ulid
 from sekisho.passes.documents import SEQUENCE_MAX, pass_digest, read_approval
-from sekisho.passes.evidence import PASS_ASKED, PASS_ISSUED, WALLET_FILED, gather_evidence
-from sekisho.passes.flow import ask, file_roster, file_wallet, find_pass, standing_in, state
+from sekisho.passes.evidence import (
+    PASS_ASKED,
+    PASS_ISSUED,
+    WALLET_FILED,
+    Said,
+    gather_evidence,
+)
+from sekisho.passes.flow import (
+    Desk,
+    Signer,
+    ask,
+    desk_of_pass,
+    file_document,
+    open_desk,
+    state,
+)
 from sekisho.passes.records import Approval, Decision, Pass
 from sekisho.passes.roster import roster_bytes, roster_digest
-from sekisho.passes.verify import Standing
-from sekisho.wallets.documents import wallet_digest
+from sekisho.passes.sign import sign_approval
+from sekisho.passes.verify import Standing, standing_of
+from sekisho.wallets.documents import wallet_digest, wallet_document
 
 ASKED = transfer_pass(BASE, WALLET, [payment(STRANGER, 10_000_000)], COIN)
 
@@ -34,16 +49,20 @@ def journal(tmp_path: Path) -> Iterator[JournalStore]:
         yield store
 
 
-def asking(journal: JournalStore, asked: Pass = ASKED, *, by: str = "aoki") -> Standing:
-    public_key = key_of(by).public_key().public_bytes_raw()
-    return ask(
-        journal,
-        asked,
-        key=key_of(by),
-        public_key=public_key,
+def desk(journal: JournalStore) -> Desk:
+    return open_desk(journal, genesis_digest=BASE.genesis_digest)
+
+
+def signer(who: str) -> Signer:
+    return Signer(
+        public_key=key_of(who).public_key().public_bytes_raw(),
+        sign=lambda approval: sign_approval(approval, key_of(who)),
         take_sequence=lambda least: least,
-        now=NOW,
     )
+
+
+def asking(journal: JournalStore, asked: Pass = ASKED, *, by: str = "aoki") -> Standing:
+    return ask(desk(journal), asked, signer=signer(by), now=NOW)
 
 
 def saying(
@@ -57,21 +76,31 @@ def saying(
     reason: str = "",
 ) -> Standing:
     return state(
-        journal,
+        desk(journal),
         digest_of(asked),
         decision,
-        key=key_of(who),
-        public_key=key_of(who).public_key().public_bytes_raw(),
+        signer=signer(who),
         terminal_id=terminal_id,
-        take_sequence=lambda least: least,
         now=now,
         reason=reason,
     )
 
 
+def standing_in(journal: JournalStore, digest: str) -> Standing:
+    return standing_of(desk(journal).register, digest)
+
+
+def find_pass(journal: JournalStore, name: str) -> str:
+    return desk_of_pass(journal, name, genesis_digest=BASE.genesis_digest)[1]
+
+
 def statements(journal: JournalStore) -> list[Approval]:
-    signed = gather_evidence(journal.entries()).approvals
-    return [read_approval(each.document, "approval") for each in signed]
+    events = gather_evidence(journal.entries()).events
+    return [
+        read_approval(each.signed.document, "approval")
+        for each in events
+        if isinstance(each, Said)
+    ]
 
 
 def test_a_quorum_allows_a_pass_and_it_is_issued_once(journal: JournalStore) -> None:
@@ -176,15 +205,13 @@ def test_nobody_says_anything_of_a_pass_that_cannot_be_read(tmp_path: Path) -> N
     odd: Json = {"kind": "x", "genesis_digest": BASE.genesis_digest}
     digest = pass_digest(canonical_bytes(odd))
     with journal_in(tmp_path, record(BASE, PASS_ASKED, {"pass": odd})) as journal:
-        with pytest.raises(BadInputError, match="cannot be read"):
+        with pytest.raises(BadInputError, match="is not in the journal"):
             state(
-                journal,
+                desk(journal),
                 digest,
                 Decision.REJECT,
-                key=key_of("doi"),
-                public_key=key_of("doi").public_key().public_bytes_raw(),
+                signer=signer("doi"),
                 terminal_id="desk-1",
-                take_sequence=lambda least: least,
                 now=NOW,
             )
         assert journal.size() == len(BASE.drafts) + 1
@@ -230,8 +257,10 @@ def test_filing_again_changes_nothing(journal: JournalStore) -> None:
     other = roster(exchange="Another Exchange")
     for number in range(2):
         at = NOW + timedelta(hours=number)
-        assert file_wallet(journal, WALLET, actor="aoki", now=at) == wallet_digest(WALLET)
-        digest = file_roster(journal, roster_bytes(other), actor="aoki", now=at)
+        document = canonical_bytes(wallet_document(WALLET))
+        digest = file_document(journal, "wallet", document, actor="aoki", now=at)
+        assert digest == wallet_digest(WALLET)
+        digest = file_document(journal, "roster", roster_bytes(other), actor="aoki", now=at)
         assert digest == roster_digest(roster_bytes(other))
     assert journal.size() == len(BASE.drafts) + 2
 
@@ -241,13 +270,7 @@ def test_something_else_under_the_id_of_a_document_is_told_of(journal: JournalSt
     beginning = datetime.fromtimestamp(0, NOW.tzinfo)
     taken = make_ulid(beginning, bytes.fromhex(wallet_digest(WALLET))[:10])
     journal.append(Draft(entry_id=taken, at=NOW, kind=WALLET_FILED, actor="x", body={}))
+    document = canonical_bytes(wallet_document(WALLET))
     with pytest.raises(Refused) as refused:
-        file_wallet(journal, WALLET, actor="aoki", now=NOW)
+        file_document(journal, "wallet", document, actor="aoki", now=NOW)
     assert [each.code for each in refused.value.findings] == ["journal.id_conflict"]
-
-
-def test_a_roster_that_cannot_be_read_is_not_filed(journal: JournalStore) -> None:
-    twice = roster_bytes(roster(people=(*PEOPLE, PEOPLE[0])))
-    with pytest.raises(BadInputError, match="stands twice"):
-        file_roster(journal, twice, actor="aoki", now=NOW)
-    assert journal.size() == len(BASE.drafts)
