@@ -16,7 +16,7 @@ from sekisho.cli import run
 from sekisho.edges.keepers import open_keeper
 from sekisho.edges.keys import Cost, load_key, make_key
 from sekisho.edges.workspace import pin_genesis
-from sekisho.passes.duress import commitment, joined, openings_bytes, read_openings
+from sekisho.passes.duress import commitment, count_of, joined, openings_bytes, read_openings
 
 USUAL, FORCED = "correct horse battery", "paper lantern river"
 
@@ -115,6 +115,19 @@ class Office:
         code = run(["gate", "check", *place, "--json", *more])
         return code, json.loads(self.capsys.readouterr().out)
 
+    def page(self) -> Any:  # noqa: ANN401 - a JSON document
+        """Return what `pass show` says to whoever asks."""
+        self.capsys.readouterr()
+        assert run(["pass", "show", self.digest, "--workspace", str(self.root), "--json"]) == 0
+        return json.loads(self.capsys.readouterr().out)
+
+    def exported(self) -> list[tuple[int, Any]]:
+        """Return the journal as it is exported, less hashes, signatures and marks."""
+        self.capsys.readouterr()
+        assert run(["journal", "export", "--workspace", str(self.root)]) == 0
+        lines = self.capsys.readouterr().out.splitlines()
+        return [(len(each), _seen(json.loads(each))) for each in lines]
+
     def kept(self) -> tuple[int, Any]:
         return self.check("--keeper", str(self.keeper))
 
@@ -153,6 +166,8 @@ def test_the_answer_under_duress_is_the_answer_on_hold(
     usual.hold("on")
     duress = Office(tmp_path / "duress", capsys, forced=True)
     assert duress.kept() == usual.kept()
+    assert duress.page() == usual.page()
+    assert duress.exported() == usual.exported()
     [report] = duress.shown()["reports"]
     assert '"person_id":"chiba"' in Path(report).read_text(encoding="utf-8")
     assert duress.hold("settle", report) == 0
@@ -191,3 +206,16 @@ def test_a_pass_is_held_by_its_whole_digest(tmp_path: Path) -> None:
     assert run(["gate", "hold", "new", keeper]) == 0
     for wrong in ("abc", "A" * 64, "g" * 64):
         assert run(["gate", "hold", "on", keeper, "--pass", wrong]) == 2
+
+
+def _seen(value: Any) -> Any:  # noqa: ANN401 - a JSON document
+    """Return what an export says, with everything random in it taken out."""
+    if isinstance(value, list):
+        return [_seen(each) for each in value]
+    if isinstance(value, dict):
+        return {
+            name: count_of(each) if name == "sequence" else _seen(each)
+            for name, each in value.items()
+            if name not in {"signature", "hash", "prev_hash", "id"}
+        }
+    return value
