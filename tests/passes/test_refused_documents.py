@@ -74,7 +74,7 @@ UINT32_MISTAKES: list[Json] = [-1, 2**32, True, "1", None]
 
 WRONG: dict[str, tuple[Json, list[Json]]] = {
     "format": (TRANSFER_DOCUMENT, ["sekisho/pass/v2", "sekisho/approval/v1", ""]),
-    "kind": (TRANSFER_DOCUMENT, ["standing", "rescue", "Transfer", ""]),
+    "kind": (TRANSFER_DOCUMENT, ["rescue", "Transfer", ""]),
     "pass_id": (TRANSFER_DOCUMENT, ["", "8" * 26, "0" * 25, "0" * 27, "i" * 26, 7]),
     "requester": (TRANSFER_DOCUMENT, ID_MISTAKES),
     "terminal_id": (TRANSFER_DOCUMENT, ID_MISTAKES),
@@ -136,7 +136,7 @@ WRONG: dict[str, tuple[Json, list[Json]]] = {
     "transfer.fee.feerate_max_sat_per_kvb": (TRANSFER_DOCUMENT, [0, -1, 10**11 + 1, True, "1"]),
     "transfer.replacement.fee_bump": (TRANSFER_DOCUMENT, [0, 1, "false", None]),
     "transfer.replacement.replaces": (TRANSFER_DOCUMENT, ["x", "0" * 25, None]),
-    "admin.subject_type": (ADMIN_DOCUMENT, ["", "policy"]),
+    "admin.subject_type": (ADMIN_DOCUMENT, ["", "wallets"]),
     "admin.subject_id": (ADMIN_DOCUMENT, ID_MISTAKES),
     "admin.previous_digest": (ADMIN_DOCUMENT, DIGEST_MISTAKES[1:]),
     "admin.new_digest": (ADMIN_DOCUMENT, DIGEST_MISTAKES),

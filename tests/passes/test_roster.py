@@ -99,7 +99,7 @@ WRONG: list[tuple[list[str | int], Json]] = [
     (["people", 0, "department"], "Ops"),
     (["people", 0, "credentials"], []),
     (["people", 0, "credentials", 0, "credential_id"], ""),
-    (["people", 0, "credentials", 0, "kind"], "webauthn"),
+    (["people", 0, "credentials", 0, "kind"], "passkey"),
     (["people", 0, "credentials", 0, "public_key"], "ab" * 31),
     (["people", 0, "credentials", 0, "public_key"], "AB" * 32),
     (["terminals"], []),

@@ -4,7 +4,6 @@ Read strictly, because everything else is believed on its strength: one person o
 department, one key and one device for one person, no quorum that one department could meet.
 """
 
-import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
@@ -15,7 +14,7 @@ from sekisho.kernel.errors import BadInputError
 from sekisho.kernel.fields import Fields
 from sekisho.kernel.finding import Finding, finding
 from sekisho.kernel.instants import format_instant
-from sekisho.passes.assertion import check_public_key
+from sekisho.passes.assertion import check_public_key, console_rp_id
 from sekisho.passes.records import (
     NOBODY,
     Credential,
@@ -28,8 +27,6 @@ from sekisho.passes.records import (
 from sekisho.wallets.documents import check_id
 
 FORMAT = "sekisho/roster/v1"
-_ORIGIN = re.compile(r"https://[a-z0-9.-]{1,253}(:[0-9]{1,5})?|http://localhost(:[0-9]{1,5})?")
-"""Where browsers allow passkeys: a secure context, and the machine itself for trials."""
 _HANDLE_MAX_BYTES = 1023
 _DEPARTMENTS_MIN = 2
 """No power rests with one person, or with several who share a department and a superior."""
@@ -158,8 +155,8 @@ def _check_whole(roster: Roster, where: str) -> None:
         raise BadInputError(f"{where}.previous_digest", "does not go with the version")
     if roster.expires_at <= roster.created_at:
         raise BadInputError(f"{where}.expires", "is not after created")
-    if roster.console_origin and not _ORIGIN.fullmatch(roster.console_origin):
-        raise BadInputError(f"{where}.console_origin", "is not an origin such as https://host")
+    if roster.console_origin:
+        console_rp_id(roster.console_origin, f"{where}.console_origin")
     for department in roster.departments:
         check_id(department, f"{where}.departments")
     _once(list(roster.departments), f"{where}.departments")
@@ -178,7 +175,8 @@ def _check_credentials(roster: Roster, where: str) -> None:
     """Raise unless every key, and every device, is one person's alone."""
     credentials = [each for _, each in _credentials(roster)]
     _once([each.credential_id for each in credentials], where)
-    _once([each.public_key.hex() for each in credentials], where)
+    # By the point: one key in a file and the same key in COSE are one key.
+    _once([check_public_key(e.kind, e.public_key, where).hex() for e in credentials], where)
     _once([each.handle.hex() for each in credentials if each.handle], where)
     owner: dict[str, str] = {}
     for person_id, each in _credentials(roster):
