@@ -87,5 +87,5 @@ def store(location: Location) -> Iterator[JournalStore]:
 
 
 @pytest.fixture
-def log(tmp_path: Path) -> Log:
-    return a_log(tmp_path)
+def log(tmp_path: Path, location: Location) -> Log:
+    return a_log(tmp_path, location)

@@ -54,6 +54,25 @@ def test_a_new_log_works_and_its_key_is_its_own(tmp_path: Path) -> None:
     assert flow.read_vkey(begun(tmp_path / "other").vkey) != key
 
 
+@pytest.mark.postgresql
+@pytest.mark.xdist_group("postgresql")
+def test_a_new_log_over_a_journal_on_a_server(database: str, tmp_path: Path) -> None:
+    parts = {name: tmp_path / name for name in ("key", "vkey", "last_signed")}
+    missing = database.replace("/journal_", "/nowhere_")
+    with pytest.raises(WorldError, match="does not exist"):
+        flow.begin_log(journal=missing, **parts, origin="exchange.example/journal")
+    assert list(tmp_path.iterdir()) == []
+    flow.begin_log(journal=database, **parts, origin="exchange.example/journal")
+    one = Log(journal=database, **parts, elsewhere=tmp_path)
+    one.append(1, 2, 3)
+    assert open_checkpoint(one.checkpoint(), flow.read_vkey(one.vkey), "note").size == 3
+    for each in parts.values():
+        each.unlink()
+    with pytest.raises(WorldError, match="entries in it"):
+        flow.begin_log(journal=database, **parts, origin="exchange.example/journal")
+    assert list(tmp_path.iterdir()) == [tmp_path / "last_signed-lock"]
+
+
 @pytest.mark.parametrize("name", ["journal", "key", "vkey", "last_signed"])
 def test_a_new_log_is_not_begun_over_an_old_one(tmp_path: Path, name: str) -> None:
     old = begun(tmp_path)

@@ -46,22 +46,30 @@ from sekisho.kernel.errors import BadInputError, WorldError
 from sekisho.kernel.finding import Finding, Refused, finding
 
 
-def begin_log(*, journal: Path, key: Path, vkey: Path, last_signed: Path, origin: str) -> None:
+def begin_log(
+    *, journal: Path | str, key: Path, vkey: Path, last_signed: Path, origin: str
+) -> None:
     """Make a log named `origin`: its key, an empty journal, and the signed checkpoint of nothing.
 
     From then on there is always a last signed checkpoint, so one that is missing is a reason to
-    stop and not to start afresh. Raises `BadInputError` for an origin that no key can have, and
-    `WorldError` if any of the four files is already there.
+    stop and not to start afresh. On a server the owner's role has made the journal, and it must
+    be empty still. Raises `BadInputError` for an origin that no key can have, and `WorldError` if
+    any of the files is already there or the journal on the server is not as said.
     """
     if not is_key_name(origin) or not origin.isprintable():
         raise BadInputError("log name", f"{origin[:80]!r} is empty or holds a space or a plus")
     for path in (journal, key, vkey, last_signed):
-        if path.exists():
+        if isinstance(path, Path) and path.exists():
             raise WorldError(f"{path}: is there already")
+    if isinstance(journal, str):
+        with open_journal(journal) as store:
+            if store.size():
+                raise WorldError("the journal on the server is there already, with entries in it")
     signer = SignerKey(name=origin, private_key=Ed25519PrivateKey.generate())
     write_private_key(key, signer.private_key)
     write_new(vkey, f"{signer.verifier}\n".encode())
-    create_journal(journal).close()
+    if isinstance(journal, Path):
+        create_journal(journal).close()
     last_signed.parent.mkdir(exist_ok=True)
     write_new(last_signed, sign_checkpoint(size=0, root=EMPTY_ROOT, signer=signer))
 
@@ -72,7 +80,7 @@ def read_vkey(path: Path) -> VerifierKey:
 
 
 def verify_journal(
-    journal: Path, *, key: VerifierKey, against: Sequence[Path], watch: Watch
+    journal: Path | str, *, key: VerifierKey, against: Sequence[Path], watch: Watch
 ) -> Audit:
     """Return what the journal is and everything that is wrong with it.
 
@@ -115,7 +123,7 @@ def verify_proof(
     return older, open_consistency(proof, key, str(path), older=older)
 
 
-def export_journal(journal: Path, sink: BinaryIO, *, watch: Watch) -> Audit:
+def export_journal(journal: Path | str, sink: BinaryIO, *, watch: Watch) -> Audit:
     """Write every stored row to `sink` as it is, a line each, and return what they are.
 
     A tampered journal is written out too, since it is evidence; the findings say so.
@@ -131,7 +139,7 @@ def export_journal(journal: Path, sink: BinaryIO, *, watch: Watch) -> Audit:
 
 
 def checkpoint_journal(
-    journal: Path, *, key: Path, vkey: Path, last_signed: Path, watch: Watch
+    journal: Path | str, *, key: Path, vkey: Path, last_signed: Path, watch: Watch
 ) -> bytes:
     """Sign and return the checkpoint of the journal as it is now, and keep it as `last_signed`.
 
@@ -156,7 +164,7 @@ def checkpoint_journal(
     return note
 
 
-def prove_inclusion(journal: Path, *, seq: int, vkey: Path, last_signed: Path) -> bytes:
+def prove_inclusion(journal: Path | str, *, seq: int, vkey: Path, last_signed: Path) -> bytes:
     """Return the tlog-proof of the entry at place `seq`, under the last signed checkpoint.
 
     Raises `Refused` if that checkpoint does not cover the entry yet (`journal.entry_not_covered`)
@@ -179,7 +187,7 @@ def prove_inclusion(journal: Path, *, seq: int, vkey: Path, last_signed: Path) -
     return write_inclusion(proof)
 
 
-def prove_consistency(journal: Path, *, older: Path, vkey: Path, last_signed: Path) -> bytes:
+def prove_consistency(journal: Path | str, *, older: Path, vkey: Path, last_signed: Path) -> bytes:
     """Return the proof that the last signed checkpoint only added to the one in file `older`.
 
     Raises `Refused` if it did not, or if either was not signed by the log's key.
@@ -200,7 +208,7 @@ def prove_consistency(journal: Path, *, older: Path, vkey: Path, last_signed: Pa
     return write_consistency(proof)
 
 
-def _leaves(journal: Path, last: Checkpoint) -> list[bytes]:
+def _leaves(journal: Path | str, last: Checkpoint) -> list[bytes]:
     """Return the leaf hashes under `last`, having found the journal to be what `last` says."""
     leaves: list[bytes] = []
 

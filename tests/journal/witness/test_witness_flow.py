@@ -52,7 +52,7 @@ def shown(folder: Path, data: bytes) -> Path:
     return path
 
 
-def cosign(witness: Witness, data: bytes, *, journal: Path | None = None) -> bytes:
+def cosign(witness: Witness, data: bytes, *, journal: Path | str | None = None) -> bytes:
     path = shown(witness.folder.parent, data)
     return cosign_checkpoint(witness, path, journal=journal, now=NOON)[1]
 
