@@ -12,7 +12,9 @@ from sekisho.drills.dmm_2024.flow import replay
 from sekisho.drills.dmm_2024.page import page
 from sekisho.drills.dmm_2024.records import NAME, Outcome, Variant
 from sekisho.edges.workspace import Workspace, create_workspace, open_workspace, pin_genesis
+from sekisho.journal.checkpoints import open_checkpoint
 from sekisho.journal.flow import begin_log, read_vkey
+from sekisho.journal.notes import NOTE_MAX_BYTES
 from sekisho.journal.store import JournalStore, open_journal
 from sekisho.kernel.errors import BadInputError, WorldError
 from sekisho.kernel.instants import to_second
@@ -69,6 +71,23 @@ def installation(root: Path) -> Iterator[Installation]:
     finally:
         journal.close()
         chain.close()
+
+
+def checkpoint_of(here: Installation, path: Path | None = None) -> tuple[bytes, int]:
+    """Return the note of a checkpoint made here, with how many entries it signs.
+
+    It is the one at `path`, else the witnessed one, else the last signed. Raises `BadInputError`
+    if there is none, or none of this journal's.
+    """
+    published = here.workspace.witnessed_checkpoint_path
+    chosen = path or (published if published.exists() else here.workspace.last_checkpoint_path)
+    try:
+        with chosen.open("rb") as file:
+            note = file.read(NOTE_MAX_BYTES + 1)
+    except OSError as error:
+        raise BadInputError(str(chosen), f"cannot be read: {error.strerror}") from error
+    signed = open_checkpoint(note, read_vkey(here.workspace.vkey_path), str(chosen))
+    return note, signed.size
 
 
 def current_time() -> datetime:

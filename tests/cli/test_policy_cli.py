@@ -10,10 +10,11 @@ import pytest
 from policy_world import ordinary, pack, paying, trials
 
 from sekisho.cli import run
-from sekisho.cli.policy import outcomes_json, put_outcomes
+from sekisho.cli.policy import put_outcomes
 from sekisho.passes.policy.documents import policy_digest, policy_document
 from sekisho.passes.policy.evaluate import evaluate
 from sekisho.passes.policy.packs import CASES, shipped_pack, shipped_packs
+from sekisho.passes.shown import outcomes_json
 
 PACKS = shipped_packs()
 

@@ -30,12 +30,12 @@ from sekisho.cli.output import (
     EXIT_BAD_INPUT,
     EXIT_NO,
     EXIT_OUR_FAULT,
-    findings_json,
     notes,
     put_findings,
     put_json,
     say,
 )
+from sekisho.kernel.catalogue import findings_json
 from sekisho.kernel.errors import BadInputError, WorldError
 from sekisho.kernel.fields import visible
 from sekisho.kernel.finding import Refused

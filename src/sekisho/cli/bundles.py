@@ -1,28 +1,26 @@
 """`sekisho pass export|verify`: one file from which anybody verifies a pass offline."""
 
 from datetime import datetime
-from itertools import islice
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from sekisho.app import current_time, installation
+from sekisho.app import checkpoint_of, current_time, installation
 from sekisho.cli.options import JsonOption, WorkspaceOption, read_file
-from sekisho.cli.output import EXIT_NO, findings_json, put_findings, put_json, say
-from sekisho.cli.standing import put_standing, standing_json, subject_of
+from sekisho.cli.output import EXIT_NO, put_findings, put_json, say
+from sekisho.cli.standing import put_standing
 from sekisho.edges.keys import replace_file, write_new
 from sekisho.edges.workspace import open_workspace
-from sekisho.journal.checkpoints import open_checkpoint
-from sekisho.journal.flow import read_vkey
 from sekisho.journal.notes import NOTE_MAX_BYTES
 from sekisho.journal.witness.last_seen import LastSeen
 from sekisho.journal.witness.state import parse_seen, write_seen
+from sekisho.kernel.catalogue import findings_json
 from sekisho.kernel.errors import BadInputError
-from sekisho.kernel.finding import Refused, finding
 from sekisho.kernel.instants import format_instant
-from sekisho.passes.bundle import BUNDLE_MAX_BYTES, Opened, bundle_lines, open_bundle
-from sekisho.passes.flow import desk_of_pass
+from sekisho.passes.bundle import BUNDLE_MAX_BYTES, Opened, open_bundle
+from sekisho.passes.flow import bundle_of, desk_of_pass
+from sekisho.passes.shown import standing_json, subject_of
 from sekisho.passes.verify import Standing, standing_of, time_findings
 
 app = typer.Typer()
@@ -55,21 +53,13 @@ def export(
     """Write one file with the pass, who said what, and the journal up to a signed checkpoint."""
     with installation(workspace) as here:
         desk, digest = desk_of_pass(here.journal, name, genesis_digest=here.genesis_digest)
-        published = here.workspace.witnessed_checkpoint_path
-        last_signed = here.workspace.last_checkpoint_path
-        path = checkpoint or (published if published.exists() else last_signed)
-        note = read_file(path, limit_bytes=NOTE_MAX_BYTES)
-        signed = open_checkpoint(note, read_vkey(here.workspace.vkey_path), str(path))
-        if desk.register.passes[digest].seq > signed.size:
-            raise Refused(
-                [finding("passes.not_in_checkpoint", name[:64], signed_size=signed.size)]
-            )
-        rows = islice(here.journal.rows(), signed.size)
-        write_new(out, b"".join(bundle_lines(digest, note, rows)), mode=0o644)
+        note, size = checkpoint_of(here, checkpoint)
+        lines = bundle_of(desk, digest, note, size=size)
+        write_new(out, b"".join(lines), mode=0o644)
     if json:
-        put_json({"bundle": str(out), "pass_digest": digest, "entries": signed.size})
+        put_json({"bundle": str(out), "pass_digest": digest, "entries": size})
     else:
-        say(f"Wrote {out}: pass {name}, and the journal's first {signed.size:,} entries.")
+        say(f"Wrote {out}: pass {name}, and the journal's first {size:,} entries.")
 
 
 @app.command("verify")

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from sekisho.cli.output import findings_json
 from sekisho.drills.dmm_2024.records import NAME, Outcome
 from sekisho.kernel.canonical import Json
+from sekisho.kernel.catalogue import findings_json
 from sekisho.kernel.instants import format_instant
 from sekisho.respond.incident import signatures_document
 from sekisho.respond.records import Valuation

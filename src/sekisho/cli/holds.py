@@ -8,7 +8,7 @@ import typer
 
 from sekisho.app import installation
 from sekisho.cli.options import JsonOption, WorkspaceOption
-from sekisho.cli.output import findings_json, put_findings, put_json, say
+from sekisho.cli.output import put_findings, put_json, say
 from sekisho.cli.people import desk_of
 from sekisho.edges.keepers import (
     create_keeper,
@@ -18,6 +18,7 @@ from sekisho.edges.keepers import (
     take_openings,
     write_holds,
 )
+from sekisho.kernel.catalogue import findings_json
 from sekisho.kernel.errors import BadInputError
 from sekisho.passes.duress import check_openings
 

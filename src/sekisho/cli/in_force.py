@@ -20,8 +20,8 @@ from sekisho.cli.options import (
 )
 from sekisho.cli.output import put_json, say
 from sekisho.cli.people import Terms, ask_to_put_in_force, desk_of
-from sekisho.cli.policy import outcomes_json, put_outcomes, read_named_pack
-from sekisho.cli.standing import put_standing, subject_of, written
+from sekisho.cli.policy import put_outcomes, read_named_pack
+from sekisho.cli.standing import put_standing
 from sekisho.kernel.canonical import canonical_bytes, parse_json
 from sekisho.kernel.errors import BadInputError
 from sekisho.kernel.instants import format_instant
@@ -29,6 +29,7 @@ from sekisho.passes.flow import desk_of_pass
 from sekisho.passes.policy.documents import policy_document
 from sekisho.passes.records import Admin, SubjectType
 from sekisho.passes.register import ALLOW_LIST_ID, KEY_REGISTER_ID, PLAN_ID, POLICY_ID
+from sekisho.passes.shown import outcomes_json, subject_of, written
 from sekisho.passes.verify import standing_of
 from sekisho.wallets.allow_list import read_allow_list
 from sekisho.wallets.key_register import read_key_register

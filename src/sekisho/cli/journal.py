@@ -12,7 +12,7 @@ from rich.progress import track
 
 from sekisho.cli import witness as witness_commands
 from sekisho.cli.options import JsonOption, WorkspaceOption
-from sekisho.cli.output import EXIT_NO, findings_json, notes, put_findings, put_json, say
+from sekisho.cli.output import EXIT_NO, notes, put_findings, put_json, say
 from sekisho.cli.sink import OutOption, checkpoint_json, give, sink
 from sekisho.edges.workspace import Workspace, open_workspace
 from sekisho.journal import flow
@@ -22,6 +22,7 @@ from sekisho.journal.notes import VerifierKey, parse_vkey
 from sekisho.journal.records import Entry, Row
 from sekisho.journal.witness.flow import publish_witnessed, witness_keys
 from sekisho.kernel.canonical import Json
+from sekisho.kernel.catalogue import findings_json
 from sekisho.kernel.errors import BadInputError
 from sekisho.kernel.instants import format_instant
 

@@ -3,7 +3,7 @@
 import json
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -11,7 +11,6 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColu
 from rich.progress import TransferSpeedColumn as Speed
 from rich.text import Text
 
-from sekisho.kernel.canonical import Json
 from sekisho.kernel.catalogue import says, what_to_do
 from sekisho.kernel.finding import Finding
 from sekisho.kernel.words import Language
@@ -49,20 +48,6 @@ def say(*lines: str) -> None:
     """Write plain lines for people; nothing in them is markup."""
     for line in lines:
         terminal().print(Text(line))
-
-
-def finding_json(found: Finding) -> Json:
-    """Return a finding with its sentence in both languages."""
-    return {
-        **found.as_json(),
-        "says": {"en": says(found, "en"), "ja": says(found, "ja")},
-        "do": {"en": what_to_do(found.code, "en"), "ja": what_to_do(found.code, "ja")},
-    }
-
-
-def findings_json(findings: Iterable[Finding]) -> list[Json]:
-    """Return findings as a JSON list."""
-    return [finding_json(each) for each in findings]
 
 
 def put_findings(findings: Sequence[Finding], *, style: str = "red") -> None:

@@ -29,18 +29,12 @@ from sekisho.cli.pass_options import (
     read_price,
 )
 from sekisho.cli.people import Terms, ask_with, desk_of, signer_of
-from sekisho.cli.standing import put_standing, standing_json, subject_of
+from sekisho.cli.standing import put_standing
 from sekisho.kernel.errors import BadInputError
 from sekisho.kernel.finding import Refused
 from sekisho.passes.ballots import same_words
 from sekisho.passes.flow import Desk, desk_of_pass, issue_due, open_desk, state
-from sekisho.passes.life import (
-    AnchorFate,
-    Clearance,
-    PassState,
-    clearances,
-    state_of_pass,
-)
+from sekisho.passes.life import Clearance, PassState, clearances, state_by_journal
 from sekisho.passes.records import (
     AnyInputs,
     Claims,
@@ -53,6 +47,7 @@ from sekisho.passes.records import (
     Transfer,
 )
 from sekisho.passes.register import Register
+from sekisho.passes.shown import standing_json, subject_of
 from sekisho.passes.verify import Standing, standing_of, wallet_in_force, wallets_in_force
 from sekisho.wallets.coins import Holdings
 from sekisho.wallets.documents import wallet_digest
@@ -290,15 +285,11 @@ def _state(
 
 
 def _life(desk: Desk, standing: Standing, used: Sequence[Clearance] | None = None) -> PassState:
-    """Return the state of a pass by the journal. How deep a spending lies, only a node can say."""
-    if standing.adopted is not None:
-        return PassState.SETTLED
-    cleared = clearances(desk.journal.entries()) if used is None else used
-    return state_of_pass(
+    """Return the state of a pass by the journal."""
+    return state_by_journal(
         standing,
         issued=standing.digest in desk.issued,
-        cleared=[each for each in cleared if each.pass_digest == standing.digest],
-        anchor=AnchorFate.UNSPENT,
+        cleared=clearances(desk.journal.entries()) if used is None else used,
         now=current_time(),
     )
 

@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from sekisho.cli.options import JsonOption, read_file
-from sekisho.cli.output import EXIT_NO, finding_json, language, put_json, say, terminal
+from sekisho.cli.output import EXIT_NO, language, put_json, say, terminal
 from sekisho.cli.policy_words import Rows, rules_of
 from sekisho.kernel.canonical import Json
 from sekisho.kernel.catalogue import says
@@ -25,6 +25,7 @@ from sekisho.passes.policy.records import (
 )
 from sekisho.passes.policy.tables import clock, day
 from sekisho.passes.policy.trials import Tried, read_trials, try_all, untried
+from sekisho.passes.shown import outcomes_json
 
 app = typer.Typer(no_args_is_help=True, help="Read, check and test policy packs.")
 
@@ -134,25 +135,6 @@ def put_outcomes(outcomes: Sequence[Outcome]) -> None:
             rows.append(("answers to", each.reference))
         _put_rows(rows)
     say("", _sum_of(outcomes))
-
-
-def outcomes_json(outcomes: Sequence[Outcome]) -> Json:
-    """Return the same for programs."""
-    return {
-        "allowed": is_allowed(outcomes),
-        "hold_seconds": hold_seconds(outcomes),
-        "rules": [
-            {
-                "rule": each.rule,
-                "answer": each.answer.value,
-                "reference": each.reference,
-                "inputs": [{"name": name, "value": value} for name, value in each.inputs],
-                "hold_seconds": each.hold_seconds,
-                "finding": None if each.finding is None else finding_json(each.finding),
-            }
-            for each in outcomes
-        ],
-    }
 
 
 def _sum_of(outcomes: Sequence[Outcome]) -> str:

@@ -23,7 +23,7 @@ from sekisho.cli.options import (
 from sekisho.cli.output import put_json, say, terminal
 from sekisho.cli.people import desk_of, signer_of
 from sekisho.cli.policy import put_outcomes
-from sekisho.cli.standing import put_standing, subject_of
+from sekisho.cli.standing import put_standing
 from sekisho.edges.keys import write_new
 from sekisho.edges.security_key import Prompts, only_key, plugged_keys, sign_with_key
 from sekisho.kernel.canonical import canonical_bytes, parse_json
@@ -47,6 +47,7 @@ from sekisho.passes.judge import case_of
 from sekisho.passes.policy.case import Case, Destination
 from sekisho.passes.records import Claims, Credential, CredentialKind, Decision, Transfer
 from sekisho.passes.register import Register
+from sekisho.passes.shown import subject_of
 from sekisho.passes.verify import Standing, standing_of
 from sekisho.wallets.records import Segregation
 

@@ -21,7 +21,7 @@ from sekisho.cli.options import (
 )
 from sekisho.cli.output import notes, put_json, say
 from sekisho.cli.people import Terms, ask_with, desk_of, owner_of
-from sekisho.cli.standing import put_standing, subject_of
+from sekisho.cli.standing import put_standing
 from sekisho.edges.keys import (
     make_key,
     make_trial_key,
@@ -53,6 +53,7 @@ from sekisho.passes.records import (
 )
 from sekisho.passes.register import ROSTER_ID
 from sekisho.passes.roster import read_credential, read_roster, roster_bytes, roster_digest
+from sekisho.passes.shown import subject_of
 
 app = typer.Typer(help="People, departments, keys and quorums.", no_args_is_help=True)
 _ROSTER_MAX_BYTES = 1_000_000

@@ -19,10 +19,11 @@ from sekisho.cli.options import (
 )
 from sekisho.cli.people import Terms, ask_to_put_in_force, ask_with, desk_of
 from sekisho.cli.roster import put_roster, read_credential_file, read_people, roster_document
-from sekisho.cli.standing import put_standing, subject_of
+from sekisho.cli.standing import put_standing
 from sekisho.kernel.errors import BadInputError
 from sekisho.passes.records import Admin, Person, Roster, SubjectType
 from sekisho.passes.register import ROSTER_ID
+from sekisho.passes.shown import subject_of
 
 app = typer.Typer()
 PersonArgument = Annotated[str, typer.Argument(help="The person's id on the roster.")]

@@ -11,18 +11,11 @@ from rich.text import Text
 from sekisho.app import current_time, installation
 from sekisho.cli.holds import KeeperOption
 from sekisho.cli.options import JsonOption, WorkspaceOption
-from sekisho.cli.output import (
-    EXIT_NO,
-    byte_progress,
-    findings_json,
-    put_findings,
-    put_json,
-    say,
-    terminal,
-)
+from sekisho.cli.output import EXIT_NO, byte_progress, put_findings, put_json, say, terminal
 from sekisho.edges.block_files import BlockFiles
 from sekisho.edges.keepers import open_keeper
 from sekisho.kernel.canonical import Json
+from sekisho.kernel.catalogue import findings_json
 from sekisho.kernel.errors import BadInputError
 from sekisho.kernel.finding import Finding
 from sekisho.kernel.instants import format_instant

@@ -18,15 +18,17 @@ from sekisho.cli.options import (
     read_file,
     unlock,
 )
-from sekisho.cli.output import EXIT_NO, findings_json, put_findings, put_json, say
+from sekisho.cli.output import EXIT_NO, put_findings, put_json, say
 from sekisho.cli.people import desk_of
-from sekisho.cli.standing import put_standing, subject_of
+from sekisho.cli.standing import put_standing
 from sekisho.cli.wallets import put_in_force
 from sekisho.kernel.canonical import Json
+from sekisho.kernel.catalogue import findings_json
 from sekisho.kernel.errors import BadInputError, WorldError
 from sekisho.passes.flow import file_document
 from sekisho.passes.records import SubjectType
 from sekisho.passes.register import KEY_REGISTER_ID, Register
+from sekisho.passes.shown import subject_of
 from sekisho.passes.verify import wallets_in_force
 from sekisho.wallets.descriptors import WalletKey, check_descriptor
 from sekisho.wallets.documents import read_wallet, wallet_document

@@ -22,13 +22,14 @@ from sekisho.cli.options import (
 )
 from sekisho.cli.output import put_json, say, terminal
 from sekisho.cli.people import Terms, ask_to_put_in_force, desk_of
-from sekisho.cli.standing import put_standing, subject_of
+from sekisho.cli.standing import put_standing
 from sekisho.edges.keys import UnlockedKey
 from sekisho.kernel.canonical import Json, canonical_bytes
 from sekisho.kernel.errors import BadInputError
 from sekisho.kernel.money import format_btc
 from sekisho.passes.flow import Desk
 from sekisho.passes.records import SubjectType
+from sekisho.passes.shown import subject_of
 from sekisho.passes.verify import Standing, wallets_in_force
 from sekisho.wallets.descriptors import check_descriptor
 from sekisho.wallets.documents import read_wallet, wallet_digest, wallet_document

@@ -7,11 +7,12 @@ test holds that every code used anywhere in the source is listed here.
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 
+from sekisho.kernel.canonical import Json
 from sekisho.kernel.errors import BadInputError
 from sekisho.kernel.fields import visible
 from sekisho.kernel.finding import Finding
@@ -65,6 +66,20 @@ def what_to_do(code: str, language: Language) -> str:
     """Return what a person does about a finding of this code; empty for an unlisted code."""
     listed = catalogue().get(code)
     return listed[language].do if listed else ""
+
+
+def finding_json(found: Finding) -> Json:
+    """Return a finding with its sentence in both languages."""
+    return {
+        **found.as_json(),
+        "says": {"en": says(found, "en"), "ja": says(found, "ja")},
+        "do": {"en": what_to_do(found.code, "en"), "ja": what_to_do(found.code, "ja")},
+    }
+
+
+def findings_json(findings: Iterable[Finding]) -> list[Json]:
+    """Return findings as a JSON list."""
+    return [finding_json(each) for each in findings]
 
 
 def _filled(template: str, found: Finding, language: Language) -> str:

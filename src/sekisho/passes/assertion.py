@@ -116,6 +116,21 @@ def verify_statement(
             return _passkey_assertion(signed, credential, key, challenge, console_origin)
 
 
+def verify_passkey(
+    signed: SignedApproval, credential: Credential, challenge: bytes, *, console_origin: str
+) -> Assertion | None:
+    """Return what a passkey's signature over another challenge than a statement's says.
+
+    None if it does not hold, or if the credential is no passkey. The challenge must be the tagged
+    digest of something that is no statement: an assertion made for one can then never be shown as
+    the other. Never raises on foreign bytes.
+    """
+    key = _known_key(credential.kind, credential.public_key)
+    if key is None or credential.kind is not CredentialKind.WEBAUTHN:
+        return None
+    return _passkey_assertion(signed, credential, key, challenge, console_origin)
+
+
 def check_public_key(kind: CredentialKind, public_key: bytes, where: str) -> bytes:
     """Return the point of a key that a roster may list: the same for each spelling of one key.
 

@@ -14,9 +14,11 @@ from sekisho.kernel.errors import BadInputError
 from sekisho.kernel.fields import Fields
 from sekisho.passes.assertion import (
     CLIENT_DATA_MAX_BYTES,
+    Assertion,
     base64url,
     console_rp_id,
     statement_of,
+    verify_passkey,
 )
 from sekisho.passes.attestation import ATTESTATION_MAX_BYTES, HANDLE_MAX_BYTES
 from sekisho.passes.documents import approval_digest
@@ -85,13 +87,29 @@ def assertion_options(
 
     Raises `BadInputError` for an origin that no console can have.
     """
-    return {
-        "challenge": base64url(approval_digest(document)),
-        "timeout": TIMEOUT_MS,
-        "rpId": console_rp_id(console_origin, "console_origin"),
-        "allowCredentials": _descriptors(handles),
-        "userVerification": "required",
-    }
+    return _request_options(approval_digest(document), handles, console_origin)
+
+
+def login_options(
+    document: bytes, handles: tuple[bytes, ...], *, console_origin: str
+) -> dict[str, Json]:
+    """Return the options under which somebody signs that they are at the console now.
+
+    `document` says where and when, with a nonce. Its digest has a tag of its own, so that what is
+    signed here is never a statement on a pass, whatever the document holds.
+    """
+    return _request_options(_login_challenge(document), handles, console_origin)
+
+
+def verify_login(
+    document: bytes, credential: Credential, answer: BrowserAssertion, *, console_origin: str
+) -> Assertion | None:
+    """Return what a browser's answer to `login_options` says, or None if it does not hold."""
+    if answer.handle != credential.handle:
+        return None
+    signed = browser_statement(document, credential, answer)
+    challenge = _login_challenge(document)
+    return verify_passkey(signed, credential, challenge, console_origin=console_origin)
 
 
 def read_registration(answer: bytes, where: str) -> Registration:
@@ -130,6 +148,22 @@ def browser_statement(
         authenticator_data=assertion.authenticator_data,
         client_data=assertion.client_data,
     )
+
+
+def _login_challenge(document: bytes) -> bytes:
+    return tagged_digest("console-login", document)
+
+
+def _request_options(
+    challenge: bytes, handles: tuple[bytes, ...], console_origin: str
+) -> dict[str, Json]:
+    return {
+        "challenge": base64url(challenge),
+        "timeout": TIMEOUT_MS,
+        "rpId": console_rp_id(console_origin, "console_origin"),
+        "allowCredentials": _descriptors(handles),
+        "userVerification": "required",
+    }
 
 
 def _descriptors(handles: tuple[bytes, ...]) -> list[Json]:

@@ -4,9 +4,10 @@ Nothing recorded here grants anything. A statement is refused at the door if it 
 that the journal is not filled by strangers; whoever relies on it verifies it again.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import islice
 
 from sekisho.journal.records import Draft, Entry
 from sekisho.journal.store import JournalStore
@@ -16,6 +17,7 @@ from sekisho.kernel.finding import Refused, finding
 from sekisho.kernel.ulid import make_ulid
 from sekisho.passes.adoption import live_of
 from sekisho.passes.ballots import why_set_aside
+from sekisho.passes.bundle import bundle_lines
 from sekisho.passes.children import judge_child
 from sekisho.passes.documents import (
     approval_digest,
@@ -303,6 +305,16 @@ def desk_of_pass(journal: JournalStore, name: str, *, genesis_digest: str) -> tu
         raise BadInputError(f"pass {name[:64]!r}", f"means {how_many} in the journal")
     ((digest, named),) = found.items()
     return open_desk(journal, genesis_digest=genesis_digest or named), digest
+
+
+def bundle_of(desk: Desk, digest: str, note: bytes, *, size: int) -> Iterable[bytes]:
+    """Return the lines of a pass's bundle, up to a checkpoint that signs `size` entries.
+
+    Raises `Refused` if the pass was asked for after that.
+    """
+    if desk.register.passes[digest].seq > size:
+        raise Refused([finding("passes.not_in_checkpoint", digest[:16], signed_size=size)])
+    return bundle_lines(digest, note, islice(desk.journal.rows(), size))
 
 
 def owner_of_key(register: Register, digest: str, public_key: bytes) -> tuple[Person, Credential]:

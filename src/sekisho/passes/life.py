@@ -123,3 +123,17 @@ def state_of_pass(
         return PassState.ASKED
     held = standing.held_until is not None and now < standing.held_until
     return PassState.ISSUED if issued and not held else PassState.APPROVED
+
+
+def state_by_journal(
+    standing: Standing, *, issued: bool, cleared: Sequence[Clearance], now: datetime
+) -> PassState:
+    """Return where the pass is in its life, as far as the journal alone can say.
+
+    How deep a spending of the anchor lies, only a node can say.
+    """
+    if standing.adopted is not None:
+        return PassState.SETTLED
+    return state_of_pass(
+        standing, issued=issued, cleared=cleared, anchor=AnchorFate.UNSPENT, now=now
+    )
