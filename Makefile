@@ -6,7 +6,7 @@ SETUP := .venv/.runtime
 SETUP_DEV := .venv/.dev
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install
 
-.PHONY: drill test check fix bench fuzz lock clean
+.PHONY: drill test check fix bench fuzz model lock clean
 
 drill: $(SETUP)
 	$(BIN)/sekisho drill dmm-2024 --out build/drill
@@ -52,6 +52,11 @@ bench: $(SETUP_DEV) .venv-peers/.ready
 # Longer than the second a parser that the tests take: make fuzz SECONDS=600 TARGET=kernel.fields
 fuzz: $(SETUP_DEV)
 	PYTHONPATH=tests:src $(BIN)/python -m fuzz --seconds $(or $(SECONDS),60) $(if $(TARGET),--target $(TARGET))
+
+# Every interleaving of the protocol's rules, within bounds: docs/model. Needs a C compiler, and spin
+# from PATH or, without root, from Debian's own package.
+model:
+	$(PYTHON) docs/model/check.py
 
 lock: $(SETUP_DEV)
 	for name in requirements-build requirements requirements-dev requirements-peers; do \
