@@ -38,6 +38,20 @@ contains, and it is found in time linear in the length. For those who look at ev
 `read_entry` is the strict reader.
 """
 
+_KIND_AT_END = re.compile(
+    rb'"kind":"([a-z0-9_.]{1,64})","prev_hash":"[0-9a-f]{64}","seq":[1-9][0-9]{0,15}\}\Z'
+)
+_TAIL_MAX_BYTES = 256
+
+
+def kind_of(document: bytes) -> str:
+    """Return the kind that the fixed end of a stored document names; empty if it has no such end.
+
+    For those who need only some entries of many: `read_entry` is the strict reader.
+    """
+    found = _KIND_AT_END.search(document, max(0, len(document) - _TAIL_MAX_BYTES))
+    return found[1].decode() if found else ""
+
 
 def entry_hash(document: bytes) -> bytes:
     """Return `tagged_digest("journal-entry", document)`: 32 bytes.

@@ -19,7 +19,7 @@ def parse_instant(text: str, where: str) -> datetime:
     if not _INSTANT.fullmatch(text):
         raise BadInputError(where, f"{text[:40]!r} is not an instant such as 2024-05-31T04:26:00Z")
     try:
-        return datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+        return datetime.fromisoformat(text)
     except ValueError as error:
         raise BadInputError(where, f"{text!r} is no moment of any calendar") from error
 

@@ -20,11 +20,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from sekisho.journal.entries import entry_hash, read_entry
+from sekisho.journal.audit import audit
+from sekisho.journal.entries import kind_of, read_entry
 from sekisho.journal.exports import export_line, export_rows
 from sekisho.journal.merkle import leaf_hash
 from sekisho.journal.notes import NOTE_MAX_BYTES, VerifierKey, parse_vkey
-from sekisho.journal.records import GENESIS, Entry, Row
+from sekisho.journal.records import Entry, Row
 from sekisho.journal.witness.cosignatures import Cosignature, parse_witness_key
 from sekisho.journal.witness.last_seen import (
     ByEntries,
@@ -39,6 +40,7 @@ from sekisho.kernel.canonical import canonical_bytes, parse_canonical
 from sekisho.kernel.errors import BadInputError
 from sekisho.kernel.fields import Fields
 from sekisho.kernel.finding import Refused, finding
+from sekisho.passes.evidence import KINDS
 from sekisho.passes.fold import follow, why_not_trusted
 from sekisho.passes.register import Register
 
@@ -61,7 +63,6 @@ class Opened:
     cosignatures: tuple[Cosignature, ...]
     as_of_at: datetime
     """The moment for which it was judged."""
-    entries: tuple[Entry, ...]
 
 
 def bundle_lines(pass_digest: str, note: bytes, rows: Iterable[Row]) -> Iterable[bytes]:
@@ -87,16 +88,15 @@ def open_bundle(
     one that is not to be believed.
     """
     pass_digest, note, lines = _parts(data, where)
-    entries = _chained(lines, where)
+    leaves, powers = _chained(lines, where)
     register = Register(genesis_digest=genesis_digest)
-    for entry in entries:
+    for entry in powers:
         follow(register, entry)
-    latest_at = max((entry.at for entry in entries), default=_LONG_AGO_AT)
+    latest_at = max((entry.at for entry in powers), default=_LONG_AGO_AT)
     untrusted = why_not_trusted(register, now=now or latest_at)
     if untrusted:
         raise Refused(untrusted)
     log = _journal_key(register)
-    leaves = [leaf_hash(entry.hash) for entry in entries]
     cosigned = _witnessed(register, log, note, now=now, where=where)
     as_of_at = now or max((latest_at, *(each.at for each in cosigned)))
     checkpoint = seen_in(note, log, where)
@@ -123,7 +123,6 @@ def open_bundle(
         seen=advance(before, note, log, ByEntries(leaf_hashes=leaves), where),
         cosignatures=cosigned,
         as_of_at=as_of_at,
-        entries=tuple(entries),
     )
 
 
@@ -142,29 +141,27 @@ def _parts(data: bytes, where: str) -> tuple[str, bytes, Sequence[bytes]]:
     return digest, note, lines[1:]
 
 
-def _chained(lines: Sequence[bytes], where: str) -> list[Entry]:
-    """Return the entries in the lines, each chained to the one before and hashed as it says.
+def _chained(lines: Sequence[bytes], where: str) -> tuple[list[bytes], list[Entry]]:
+    """Return the leaf hash of every line's entry, and the entries that may give power.
 
-    All hashes are looked at before any entry is read: a changed byte is found at once.
+    Every entry is chained to the one before and hashed as it says; all of that is looked at before
+    any entry is read, so that a changed byte is found at once.
     """
-    tip = GENESIS
-    documents: list[bytes] = []
+    rows: list[Row] = []
     for number, (line, row) in enumerate(zip(lines, export_rows(lines), strict=True), start=1):
-        place = f"{where}, line {number + 1}"
-        if row.seq != number or entry_hash(row.document) != row.hash:
-            raise BadInputError(place, "is not the entry that it says, or was changed")
-        if export_line(row) != line:
-            raise BadInputError(place, "is not spelled as an export spells it")
-        documents.append(row.document)
-    entries: list[Entry] = []
-    for number, document in enumerate(documents, start=1):
-        place = f"{where}, line {number + 1}"
-        entry = read_entry(document, place)
-        if entry.prev_hash != tip or entry.seq != number:
-            raise BadInputError(place, "does not follow the entry before it")
-        tip = entry.hash
-        entries.append(entry)
-    return entries
+        if row.seq != number or export_line(row) != line:
+            place = f"{where}, line {number + 1}"
+            raise BadInputError(place, "is not spelled as an export spells an entry")
+        rows.append(row)
+    wrong = audit(rows, kept={}).findings
+    if wrong:
+        raise Refused(wrong)
+    powers = [
+        read_entry(row.document, f"{where}, line {row.seq + 1}")
+        for row in rows
+        if kind_of(row.document) in KINDS
+    ]
+    return [leaf_hash(row.hash) for row in rows], powers
 
 
 def _journal_key(register: Register) -> VerifierKey:

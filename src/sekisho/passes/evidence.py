@@ -17,7 +17,7 @@ from sekisho.kernel.fields import Fields
 from sekisho.kernel.finding import Finding, finding
 from sekisho.passes.documents import child_digest, pass_digest
 from sekisho.passes.records import SignedApproval, SignedChild
-from sekisho.wallets.proof import NONCE_BYTES
+from sekisho.wallets.proof import CHALLENGED, NONCE_BYTES
 
 ROSTER_FILED = "roster.filed"
 WALLET_FILED = "wallet.filed"
@@ -26,6 +26,18 @@ PASS_ASKED = "pass.asked"
 PASS_STATED = "pass.stated"
 PASS_ISSUED = "pass.issued"
 CHILD_ISSUED = "child.issued"
+KINDS = frozenset(
+    {
+        ROSTER_FILED,
+        WALLET_FILED,
+        DOCUMENT_FILED,
+        PASS_ASKED,
+        PASS_STATED,
+        CHILD_ISSUED,
+        CHALLENGED,
+    }
+)
+"""The kinds of entries from which `read_event` reads something."""
 DOCUMENT_TAGS = {
     "roster": "roster",
     "wallet": "wallet",
