@@ -83,7 +83,15 @@ BASES = {"Enum", "IntEnum", "StrEnum", "Protocol", "NamedTuple", "TypedDict", "G
 RECORD = {"frozen": True, "slots": True, "kw_only": True}
 NOT_FOR_WATCH = (
     "sekisho.gate",
+    "sekisho.passes.adoption",
+    "sekisho.passes.assertion",
     "sekisho.passes.ballots",
+    "sekisho.passes.browser",
+    "sekisho.passes.children",
+    "sekisho.passes.fold",
+    "sekisho.passes.judge",
+    "sekisho.passes.leave",
+    "sekisho.passes.register",
     "sekisho.passes.sign",
     "sekisho.passes.verify",
 )

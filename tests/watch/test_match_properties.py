@@ -101,7 +101,7 @@ def some_pass(random: Random, number: int) -> WatchedPass:
         transfer=transfer,
         not_before_at=NOW - timedelta(days=1),
         expires_at=expires_at,
-        held_until=None,
+        held_until_at=None,
         honoured=frozenset(),
         allowed=random.random() < 0.7,
         cleared=random.choice(((), ((in_its_last_second, OTHER),), ((expires_at, OTHER),))),

@@ -42,7 +42,7 @@ class Grant:
     transfer: Transfer
     not_before_at: datetime
     expires_at: datetime
-    held_until: datetime | None
+    held_until_at: datetime | None
     """The end of the time lock; None where there is none."""
     allowed: bool
     honoured: frozenset[str]
@@ -165,7 +165,7 @@ def _transfers(replay: Replay, allowed: set[str]) -> Iterator[Grant]:
             transfer=asked.action,
             not_before_at=asked.not_before_at,
             expires_at=asked.expires_at,
-            held_until=replay.held_until.get(digest),
+            held_until_at=replay.held_until_at.get(digest),
             allowed=digest in allowed,
             honoured=frozenset(honoured or ()) if not voided else frozenset(),
         )
@@ -205,7 +205,7 @@ def _batch(replay: Replay, batch: Batch, size: int, petition: Petition, *, allow
         transfer=transfer_of(automatic, children),
         not_before_at=max(moments),
         expires_at=min(moments) + timedelta(seconds=automatic.limits.child_valid_seconds),
-        held_until=None,
+        held_until_at=None,
         # Of a batch that has grown, only what was let through before counts.
         allowed=allowed and size == len(batch.children),
         honoured=frozenset(replay.honoured.get(digest, ())),

@@ -5,7 +5,7 @@ not: who approved, what was listed, paid and committed before is worked out here
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
 
@@ -39,17 +39,20 @@ class Mark:
     before: int
 
 
-@dataclass(slots=True)
 class Ledger:
-    """What was allowed to leave so far, in the order of the journal. It only grows."""
+    """What was allowed to leave so far, in the order of the journal. It only grows.
 
-    history: History = field(default_factory=History)
-    marks: dict[str, Mark] = field(default_factory=dict)
-    known: KnownAddresses = field(default_factory=KnownAddresses)
-    paid: dict[str, int] = field(default_factory=dict)
-    """By address, how many movements came before the first that paid it."""
-    last_at: datetime | None = None
-    _book: tuple[Mapping[str, Wallet], dict[bytes, str]] = field(default_factory=lambda: ({}, {}))
+    `marks` says when each movement was committed, `known` which addresses a look-alike would
+    imitate, `paid` of each address how many movements came before the first that paid it.
+    """
+
+    def __init__(self) -> None:
+        self.history = History()
+        self.marks: dict[str, Mark] = {}
+        self.known = KnownAddresses()
+        self.paid: dict[str, int] = {}
+        self.last_at: datetime | None = None
+        self._book: tuple[Mapping[str, Wallet], dict[bytes, str]] = ({}, {})
 
     def moment(self, digest: str, claimed_at: datetime) -> Mark:
         """Return when a movement counts: its mark, or now, and never before what came earlier."""
@@ -81,7 +84,7 @@ class Ruling:
     """What is to be thought of a pass under one view."""
 
     allowed: bool
-    held_until: datetime | None = None
+    held_until_at: datetime | None = None
     case: Case | None = None
 
 
@@ -96,7 +99,7 @@ def rule_on(policy: Policy, case: Case, *, people_alone: bool = False) -> Ruling
     hold = timedelta(seconds=hold_seconds(outcomes))
     return Ruling(
         allowed=is_allowed(outcomes),
-        held_until=case.judged_at + hold if hold else None,
+        held_until_at=case.judged_at + hold if hold else None,
         case=case,
     )
 

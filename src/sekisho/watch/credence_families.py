@@ -6,7 +6,6 @@ here, one running sum for each standing pass.
 
 import hashlib
 from bisect import bisect_right
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from sekisho.chains.bitcoin.transaction import OutPoint
@@ -25,18 +24,18 @@ from sekisho.passes.records import (
 _HOUR = timedelta(hours=1)
 
 
-@dataclass(slots=True)
 class Batch:
-    """The sound children of one standing pass that share an anchor: one payment."""
+    """The sound children of one standing pass that share an anchor: one payment.
 
-    standing: str
-    anchor: OutPoint
-    children: list[Child] = field(default_factory=list)
-    digests: list[str] = field(default_factory=list)
-    """After each child, the digest of the batch up to it."""
-    _running: "hashlib._Hash" = field(
-        default_factory=lambda: hashlib.sha256(b"sekisho/batch/v1\n")
-    )
+    `digests` holds, after each child, the digest of the batch up to it.
+    """
+
+    def __init__(self, *, standing: str, anchor: OutPoint) -> None:
+        self.standing = standing
+        self.anchor = anchor
+        self.children: list[Child] = []
+        self.digests: list[str] = []
+        self._running = hashlib.sha256(b"sekisho/batch/v1\n")
 
     def add(self, child: Child, digest: str) -> str:
         """Take one more child in; return the digest of the batch as it now is."""
@@ -46,16 +45,19 @@ class Batch:
         return self.digests[-1]
 
 
-@dataclass(slots=True)
 class Family:
-    """The children that the issuer of one standing pass signed."""
+    """The children that the issuer of one standing pass signed, also those that allow nothing.
 
-    numbers: dict[int, tuple[str, Child]] = field(default_factory=dict)
-    """Digest and child, by number; also of those that allow nothing."""
-    last: int = 0
-    sound: set[str] = field(default_factory=set)
-    moments: list[datetime] = field(default_factory=list)
-    sums: list[int] = field(default_factory=lambda: [0])
+    `numbers` holds the digest and the child under each number, `sound` the digests of those that
+    were allowed when they were issued.
+    """
+
+    def __init__(self) -> None:
+        self.numbers: dict[int, tuple[str, Child]] = {}
+        self.last = 0
+        self.sound: set[str] = set()
+        self._moments: list[datetime] = []
+        self._sums = [0]
 
     def admit(self, digest: str, child: Child) -> None:
         """Use a number up."""
@@ -65,12 +67,12 @@ class Family:
     def count(self, digest: str, child: Child, at: datetime) -> None:
         """Count a sound child against the limits of its standing pass."""
         self.sound.add(digest)
-        self.moments.append(at)
-        self.sums.append(self.sums[-1] + _amount(child))
+        self._moments.append(at)
+        self._sums.append(self._sums[-1] + _amount(child))
 
     def moved_since(self, at: datetime) -> int:
         """Return what its sound children moved later than `at`."""
-        return self.sums[-1] - self.sums[bisect_right(self.moments, at)]
+        return self._sums[-1] - self._sums[bisect_right(self._moments, at)]
 
 
 def comes_next(family: Family, child: Child, *, asked: Pass, limits: ChildLimits) -> bool:

@@ -7,7 +7,7 @@ issued is kept beside it and only grows.
 import hashlib
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 
@@ -73,32 +73,34 @@ class _Settled:
     judged: bool
     """By a policy: else people had not done enough for it to be asked."""
     allowed: bool
-    held_until: datetime | None
+    held_until_at: datetime | None
 
 
-@dataclass(slots=True)
 class Replay:
-    """What the events so far led to."""
+    """What the events so far led to.
 
-    genesis: str
-    view: View = field(default_factory=View)
-    petitions: dict[str, Petition] = field(default_factory=dict)
-    voices: dict[str, list[Voice]] = field(default_factory=lambda: defaultdict(list))
-    ledger: Ledger = field(default_factory=Ledger)
-    families: dict[str, Family] = field(default_factory=lambda: defaultdict(Family))
-    batches: dict[tuple[str, OutPoint], Batch] = field(default_factory=dict)
-    batch_of: dict[str, tuple[Batch, int]] = field(default_factory=dict)
-    """By the digest of a batch: where it is, and how many children it had then."""
-    held_until: dict[str, datetime] = field(default_factory=dict)
-    """The end of the time lock of a pass, as it was when the pass was last allowed."""
-    honoured: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
-    """The transactions that were cleared under a pass or batch while that was allowed."""
-    _documents: dict[tuple[str, str], bytes] = field(default_factory=dict)
-    _nonces: dict[str, set[bytes]] = field(default_factory=lambda: defaultdict(set))
-    _minutes: Minutes = field(default_factory=dict)
-    _done: set[str] = field(default_factory=set)
-    _anchors: dict[str, set[OutPoint]] = field(default_factory=lambda: defaultdict(set))
-    _settled: dict[str, _Settled] = field(default_factory=dict)
+    `batch_of` says, by the digest of a batch, where it is and how many children it had then;
+    `held_until_at` when the time lock of a pass ends, as it was when the pass was last allowed;
+    `honoured` which transactions were cleared under a pass or batch while that was allowed.
+    """
+
+    def __init__(self, genesis: str) -> None:
+        self.genesis = genesis
+        self.view = View()
+        self.petitions: dict[str, Petition] = {}
+        self.voices: dict[str, list[Voice]] = defaultdict(list)
+        self.ledger = Ledger()
+        self.families: dict[str, Family] = defaultdict(Family)
+        self.batches: dict[tuple[str, OutPoint], Batch] = {}
+        self.batch_of: dict[str, tuple[Batch, int]] = {}
+        self.held_until_at: dict[str, datetime] = {}
+        self.honoured: dict[str, set[str]] = defaultdict(set)
+        self._documents: dict[tuple[str, str], bytes] = {}
+        self._nonces: dict[str, set[bytes]] = defaultdict(set)
+        self._minutes: Minutes = {}
+        self._done: set[str] = set()
+        self._anchors: dict[str, set[OutPoint]] = defaultdict(set)
+        self._settled: dict[str, _Settled] = {}
 
     def take(self, event: Event) -> None:
         """Follow one event. What cannot be read is as if it were not there."""
@@ -249,7 +251,7 @@ class Replay:
         family = self.families[child.standing_digest]
         if not standing.allowed or wallet is None or self.view.policy is None:
             return None
-        if standing.held_until is not None and child.issued_at < standing.held_until:
+        if standing.held_until_at is not None and child.issued_at < standing.held_until_at:
             return None
         if (child.genesis_digest, child.chain) != (self.genesis, automatic.chain):
             return None
@@ -270,7 +272,7 @@ class Replay:
         view, voices = self.view, len(self.voices.get(digest, ()))
         was = self._settled.get(digest)
         if was is not None and was.view is view and was.voices == voices:
-            return Ruling(allowed=was.allowed, held_until=was.held_until)
+            return Ruling(allowed=was.allowed, held_until_at=was.held_until_at)
         petition = self.petitions[digest]
         hearing = self._hearing(digest, petition.asked)
         wallet = self._wallet(petition.asked, hearing)
@@ -278,15 +280,15 @@ class Replay:
         if wallet is None or view.policy is None:
             ruling = NO
         elif was is not None and _rests_on_the_same(was, view, hearing):
-            ruling = Ruling(allowed=was.allowed, held_until=was.held_until)
+            ruling = Ruling(allowed=was.allowed, held_until_at=was.held_until_at)
         else:
             action = petition.asked.action
             case = case_of_pass(
                 view, self.ledger, digest, petition.asked, wallet=wallet, hearing=hearing
             )
             ruling = rule_on(view.policy, case, people_alone=isinstance(action, Automatic))
-        if ruling.allowed and ruling.held_until is not None:
-            self.held_until[digest] = ruling.held_until
+        if ruling.allowed and ruling.held_until_at is not None:
+            self.held_until_at[digest] = ruling.held_until_at
         if ruling.allowed or digest in self.ledger.marks:
             # Before it is committed, what others move meanwhile may turn a no into another one.
             self._settled[digest] = _Settled(
@@ -295,7 +297,7 @@ class Replay:
                 hearing=hearing,
                 judged=judged,
                 allowed=ruling.allowed,
-                held_until=ruling.held_until,
+                held_until_at=ruling.held_until_at,
             )
         return ruling
 

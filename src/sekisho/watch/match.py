@@ -142,9 +142,9 @@ def _by_pass(touched: WatchedPass, movement: Movement, state: WatchState) -> Ver
     if not in_time and movement.seen_at < touched.not_before_at:
         at = format_instant(touched.not_before_at)
         findings.append(finding("watch.pass_not_yet_valid", touched.pass_id, not_before_at=at))
-    held_until = touched.held_until
-    if held_until is not None and min((*cleared_at, movement.seen_at)) < held_until:
-        at = format_instant(held_until)
+    held_until_at = touched.held_until_at
+    if held_until_at is not None and min((*cleared_at, movement.seen_at)) < held_until_at:
+        at = format_instant(held_until_at)
         findings.append(finding("watch.time_locked", touched.pass_id, held_until_at=at))
     if findings:
         findings.extend(_lookalikes(movement.outputs, touched, state))

@@ -119,7 +119,7 @@ class WatchedPass:
     transfer: Transfer
     not_before_at: datetime
     expires_at: datetime
-    held_until: datetime | None
+    held_until_at: datetime | None
     """The end of its time lock; None where there is none."""
     allowed: bool
     """The watcher verified a quorum for it, under the roster and the policy in force; nobody of

@@ -73,7 +73,7 @@ def state_of(
             transfer=grant.transfer,
             not_before_at=grant.not_before_at,
             expires_at=grant.expires_at,
-            held_until=grant.held_until,
+            held_until_at=grant.held_until_at,
             allowed=grant.allowed,
             honoured=grant.honoured,
             cleared=tuple(cleared.get(grant.digest, ())),
