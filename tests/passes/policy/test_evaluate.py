@@ -22,12 +22,19 @@ from policy_world import (
 from sekisho.kernel.catalogue import catalogue
 from sekisho.kernel.money import Jpy, Sat
 from sekisho.passes.policy.case import Answer, Case
-from sekisho.passes.policy.evaluate import denials, evaluate, hold_seconds, is_allowed
+from sekisho.passes.policy.evaluate import (
+    _answers,
+    denials,
+    evaluate,
+    hold_seconds,
+    is_allowed,
+)
 from sekisho.passes.policy.history import History, Scope
 from sekisho.passes.policy.packs import shipped_packs
 from sekisho.passes.policy.records import Bound, Fees, Limit, Off, Policy, Who, Window
+from sekisho.passes.policy.weigh import weigh
 from sekisho.passes.records import NO_CLAIMS, Claims, HeldBalance, PriceQuote
-from sekisho.wallets.records import Tier
+from sekisho.wallets.records import Level, Tier
 
 PACKS = shipped_packs()
 AMOUNTS = st.integers(1, 2_000 * BTC)
@@ -299,3 +306,59 @@ def test_every_code_of_a_policy_has_its_words() -> None:
         history=History(),
     )
     assert codes(STRICT, worst) <= set(catalogue())
+
+
+def test_a_later_step_never_takes_away_what_an_earlier_one_asks() -> None:
+    case = amounting(ordinary("strict"), 100 * BTC)
+    people = {"executive": ("a",), "finance": ("b",), "operations": ("c",), "security": ("d",)}
+    advisory = replace(case, wallet=replace(case.wallet, level=Level.ADVISORY))
+    enough = replace(advisory, approved_by=people | {"security": ("d", "e")})
+    assert "quorum" not in denied(STRICT, enough)
+    assert "quorum" in denied(STRICT, replace(advisory, approved_by=people))
+
+
+def holding(case: Case, **held_btc: int) -> Case:
+    """Return the case with other balances: `cold_1=9_600`."""
+    balances = tuple(
+        replace(each, amount_sat=Sat(held_btc[each.wallet_id.replace("-", "_")] * BTC))
+        for each in case.claims.balances
+    )
+    return replace(case, claims=replace(case.claims, balances=balances))
+
+
+def from_hot(case: Case, amount: int) -> Case:
+    hot = case.wallets["hot-1"]
+    moved = amounting(case, amount)
+    return replace(moved, wallet=hot, this=replace(moved.this, wallet_id="hot-1"))
+
+
+def test_the_way_back_under_the_limit_is_open_and_the_way_further_is_not() -> None:
+    policy, case = pack("jp-psa"), ordinary("jp-psa")
+    too_hot = holding(case, cold_1=8_000, hot_1=2_000, company_1=0)
+    assert "cold_share" not in denied(policy, from_hot(too_hot, 50 * BTC))
+    assert "cold_share" in denied(policy, amounting(too_hot, 50 * BTC))
+
+
+def test_what_just_left_another_cold_wallet_counts_as_hot() -> None:
+    case = ordinary("strict")
+    (only,) = case.destinations
+    to_hot = replace(only, address="hot-address", own_wallet_id="hot-1")
+    case = paying(case, replace(to_hot, amount_sat=Sat(30 * BTC)))
+    assert "cold_share" not in denied(STRICT, case)
+    for ago_seconds, expected in ((600, True), (21_601, False)):
+        other = replace(like(case, 25 * BTC, ago_seconds=900 + ago_seconds), wallet_id="cold-2")
+        assert ("cold_share" in denied(STRICT, after(case, other))) is expected
+
+
+def test_a_pack_ends_at_the_very_second() -> None:
+    policy = pack("jp-psa")
+    until_at = policy.effective_until_at
+    assert until_at is not None
+    for at, expected in ((until_at, True), (until_at - timedelta(seconds=1), False)):
+        assert ("effective" in denied(policy, asked_at(ordinary("jp-psa"), at))) is expected
+
+
+def test_a_rule_that_says_nothing_says_no() -> None:
+    seen = weigh(STRICT, ordinary("strict"))
+    (silent,) = _answers("silent", lambda _policy, _seen: (), STRICT, seen)
+    assert silent.answer is Answer.DENIED
