@@ -41,6 +41,7 @@ from sekisho.passes.register import (
     ROSTER_ID,
     InForce,
     Register,
+    listed_keys,
     proposed_roster,
     take_roster,
 )
@@ -218,6 +219,11 @@ def _roster_findings(register: Register, digest: str, admin: Admin, heard: Tally
     if new.previous_digest != register.roster_digest:
         findings.append(finding("passes.superseded", asked.pass_id, subject_id=ROSTER_ID))
     findings.extend((recovery_faults if recovery else rotation_faults)(old, new))
+    findings.extend(
+        finding("passes.credential_id_reused", name, person_id=owner[0])
+        for name, owner in listed_keys(new).items()
+        if register.ever_listed.get(name, owner) != owner
+    )
     if recovery and old.quorum_recovery == NOBODY:
         findings.append(finding("passes.no_recovery_quorum", old.exchange))
     findings.extend(quorum_findings(heard, old.quorum_recovery if recovery else old.quorum_admin))

@@ -177,12 +177,18 @@ def _witnessed(
     """Return who cosigned the checkpoint, which are as many as the policy in force wants."""
     witnesses = [parse_witness_key(each, "roster.witnesses") for each in register.roster.witnesses]
     rule = None if register.policy is None else register.policy.witnesses
+    needed = 0 if rule is None else rule.needed
+    if needed and 2 * needed <= len(witnesses):
+        # Two histories could have as many witnesses each: docs/model, TOO_FEW_WITNESSES.
+        raise Refused(
+            [finding("passes.witnesses_too_few", where, needed=needed, witnesses=len(witnesses))]
+        )
     age_max_seconds = rule.checkpoint_age_max_seconds if rule and now else _FOR_EVER_SECONDS
     found = witnessed(
         note,
         log,
         witnesses,
-        0 if rule is None else rule.needed,
+        needed,
         now=now or _AT_LAST_AT,
         age_max_seconds=age_max_seconds,
         where=where,

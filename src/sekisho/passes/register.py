@@ -105,6 +105,13 @@ class Register:
     ballots: dict[str, list[Ballot]] = field(default_factory=lambda: defaultdict(list), repr=False)
     live: dict[str, Live] = field(default_factory=dict, repr=False)
     """The credentials whose statements count, by id."""
+    retired: set[str] = field(default_factory=set)
+    """Credentials that left the roster, or whose person was suspended: they never come back.
+
+    A server could keep back what was signed with them, and bring it when they are live again.
+    """
+    ever_listed: dict[str, tuple[str, bytes]] = field(default_factory=dict, repr=False)
+    """Person and key of every credential that any roster in force listed, by its id."""
     suspended: dict[str, int] = field(default_factory=dict)
     suspensions: list[tuple[str, datetime]] = field(default_factory=list)
     """Which officer suspended somebody, and when."""
@@ -174,7 +181,8 @@ class Register:
 def take_roster(register: Register, roster: Roster, seq: int) -> None:
     """Make `roster` the one whose people speak, from place `seq` in the journal on.
 
-    A credential stays live without a break only if it, its person and their department stay.
+    A credential stays live without a break only if it, its person and their department stay. One
+    that stops being live is retired: whoever comes back comes with a new key.
     """
     before, register.live = register.live, {}
     register.roster = roster
@@ -184,6 +192,8 @@ def take_roster(register: Register, roster: Roster, seq: int) -> None:
         if person.person_id in register.suspended:
             continue
         for credential in person.credentials:
+            if credential.credential_id in register.retired:
+                continue
             was = before.get(credential.credential_id)
             same = was is not None and (
                 was.person.person_id,
@@ -195,6 +205,17 @@ def take_roster(register: Register, roster: Roster, seq: int) -> None:
                 credential=credential,
                 since_seq=was.since_seq if was is not None and same else seq,
             )
+    register.retired.update(before.keys() - register.live.keys())
+    register.ever_listed.update(listed_keys(roster))
+
+
+def listed_keys(roster: Roster) -> dict[str, tuple[str, bytes]]:
+    """Return person and key of every credential on a roster, by its id."""
+    return {
+        credential.credential_id: (person.person_id, credential.public_key)
+        for person in roster.people
+        for credential in person.credentials
+    }
 
 
 def hear_filed(register: Register, event: Filed) -> None:
