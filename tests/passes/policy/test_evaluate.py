@@ -22,6 +22,7 @@ from policy_world import (
 from sekisho.kernel.catalogue import catalogue
 from sekisho.kernel.money import Jpy, Sat
 from sekisho.passes.policy.case import Answer, Case
+from sekisho.passes.policy.documents import policy_document, read_policy
 from sekisho.passes.policy.evaluate import (
     _answers,
     denials,
@@ -31,7 +32,7 @@ from sekisho.passes.policy.evaluate import (
 )
 from sekisho.passes.policy.history import History, Scope
 from sekisho.passes.policy.packs import shipped_packs
-from sekisho.passes.policy.records import Bound, Fees, Limit, Off, Policy, Who, Window
+from sekisho.passes.policy.records import Bound, Fees, FirstTime, Limit, Off, Policy, Who, Window
 from sekisho.passes.policy.weigh import weigh
 from sekisho.passes.records import NO_CLAIMS, Claims, HeldBalance, PriceQuote
 from sekisho.wallets.records import Level, Tier
@@ -362,3 +363,57 @@ def test_a_rule_that_says_nothing_says_no() -> None:
     seen = weigh(STRICT, ordinary("strict"))
     (silent,) = _answers("silent", lambda _policy, _seen: (), STRICT, seen)
     assert silent.answer is Answer.DENIED
+
+
+CAN_BE_OFF = (
+    "own_machine",
+    "time_lock",
+    "allow_list",
+    "first_time",
+    "business_hours",
+    "cold_share",
+    "look_alike",
+    "fees",
+    "price",
+    "wallet_proof",
+)
+
+
+def test_a_rule_that_is_off_says_why_and_nothing_else() -> None:
+    case, reason = ordinary("hk-sfc"), "the board decided so"
+    changes: dict[str, Any] = dict.fromkeys(CAN_BE_OFF, Off(reason=reason))
+    policy = replace(pack("hk-sfc"), **changes)
+    document = policy_document(policy)
+    assert read_policy(document, "policy") == policy
+    for name in CAN_BE_OFF:
+        said = outcome(policy, case, name)
+        assert (said.answer, said.inputs) == (Answer.NOT_APPLICABLE, (("why not", reason),))
+    assert is_allowed(evaluate(policy, case))
+
+
+def test_a_step_for_other_wallets_asks_nothing_of_this_one() -> None:
+    case = ordinary("strict")
+    own = tuple(replace(each, tiers=(Tier.HOT,)) for each in _steps(STRICT.own_machine))
+    lock = tuple(replace(each, tiers=(Tier.HOT,)) for each in _steps(STRICT.time_lock))
+    policy = replace(STRICT, own_machine=own, time_lock=lock)
+    nobody = replace(case, own_machine=())
+    assert denied(policy, nobody) == set()
+    assert denied(STRICT, nobody) == {"own_machine"}
+
+
+def _steps(steps: tuple[Any, ...] | Off) -> tuple[Any, ...]:
+    assert isinstance(steps, tuple)
+    return steps
+
+
+def test_more_people_are_counted_only_when_the_quorum_itself_is_known() -> None:
+    case = replace(ordinary("strict"), claims=NO_CLAIMS)
+    (only,) = case.destinations
+    new = paying(case, replace(only, listed_at=None, first_time=True, amount_sat=Sat(1)))
+    in_coins = replace(STRICT, first_time=replace_most(STRICT, Bound(size_sat=Sat(BTC))))
+    assert "first_time" in denied(in_coins, new)
+
+
+def replace_most(policy: Policy, most: Bound) -> FirstTime:
+    assert isinstance(policy.first_time, FirstTime)
+    return replace(policy.first_time, most=most)

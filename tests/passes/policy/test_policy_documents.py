@@ -138,6 +138,7 @@ def test_no_other_spelling_of_a_filed_policy_is_read() -> None:
 NONSENSE = [
     ("jp-psa", 'effective_until = "2027-07-22"', 'effective_until = "2020-05-01"', "until"),
     ("jp-psa", 'effective_from = "2020-05-01"', 'effective_from = "2020-02-30"', "effective_from"),
+    ("jp-psa", 'effective_from = "2020-05-01"', 'effective_from = "May 2020"', "is not a day"),
     ("jp-psa", 'effective_from = "2020-05-01"', "effective_from = 2020-05-01", "effective_from"),
     ("jp-psa", "{ finance = 1, operations = 1, security = 1 }", "{ finance = 3 }", "single"),
     ("jp-psa", "{ finance = 1, operations = 1, security = 1 }", "{ finance = 0, x = 1 }", "fin"),
@@ -174,6 +175,8 @@ NONSENSE = [
     ("hk-sfc", 'tiers = ["cold"]\nmost', 'tiers = ["warm"]\nmost', "has none|beside another"),
     ("hk-sfc", "people = 2", "people = 1", "no more than"),
     ("hk-sfc", 'fee_max = { btc = "0.05" }', 'fee_max = { btc = "0,05" }', "btc"),
+    ("strict", "{ finance = 1, operations = 1, security = 2 }", "{ }", "people"),
+    ("strict", 'jpy = "100000000" }', "jpy = true }", "jpy"),
     ("strict", "[price]\n", '[price]\noff = "x"\n', "not a known field"),
     (
         "strict",
