@@ -22,7 +22,7 @@ breaks  powerless_count_nothing -DSUSPENDED_COUNT: a suspension stops only later
 holds   break_ends_what_was_signed: What was signed before or during a break never counts after it.
 breaks  break_ends_what_was_signed -DBREAK_FORGOTTEN: an approval counts again when its signer is back
 breaks  break_ends_what_was_signed -DREPLAY_COUNTS: the same statement, journaled again, counts as new
-limit   break_ends_what_was_signed -DBY_JOURNAL_PLACE: an approval counts from where it was journaled, not from when it was signed
+breaks  break_ends_what_was_signed -DBY_JOURNAL_PLACE: an approval counts from where it was journaled, not from when it was signed
 holds   break_ends_what_was_signed -DBY_JOURNAL_PLACE -DKEYS_DO_NOT_RETURN: The same holds, without checkpoints in statements, if who comes back comes with a new key.
 happens can_sign: A pass can be signed.
 happens can_sign_after_rotation: A pass can be signed under the next roster, by a person who was not on the first.

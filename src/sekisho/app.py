@@ -15,7 +15,7 @@ from sekisho.edges.workspace import Workspace, create_workspace, open_workspace,
 from sekisho.journal.checkpoints import open_checkpoint
 from sekisho.journal.flow import begin_log, read_vkey
 from sekisho.journal.notes import NOTE_MAX_BYTES
-from sekisho.journal.store import JournalStore, open_journal
+from sekisho.journal.store import JournalStore, create_journal_on_server, open_journal
 from sekisho.kernel.errors import BadInputError, WorldError
 from sekisho.kernel.instants import to_second
 from sekisho.kernel.ulid import make_ulid
@@ -47,9 +47,14 @@ class Installation:
         return self.workspace.genesis_digest
 
 
-def new_installation(root: Path, *, name: str, network: str) -> Workspace:
-    """Make a workspace with an empty journal and the key that signs its checkpoints."""
-    workspace = create_workspace(root, name=name, network=network)
+def new_installation(root: Path, *, name: str, network: str, server: str = "") -> Workspace:
+    """Make a workspace with an empty journal and the key that signs its checkpoints.
+
+    With `server`, the journal is on PostgreSQL, where `make_journal_on_server` made it.
+    """
+    if server:
+        open_journal(server).close()  # before anything is made here
+    workspace = create_workspace(root, name=name, network=network, server=server)
     begin_log(
         journal=workspace.journal_path,
         key=workspace.key_path,
@@ -58,6 +63,11 @@ def new_installation(root: Path, *, name: str, network: str) -> Workspace:
         origin=workspace.origin,
     )
     return workspace
+
+
+def make_journal_on_server(owner: str, *, writer: str) -> None:
+    """Make an empty journal on PostgreSQL, as its owner; `writer` may read it and add to it."""
+    create_journal_on_server(owner, writer=writer)
 
 
 @contextmanager

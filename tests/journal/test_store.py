@@ -31,6 +31,33 @@ def test_what_is_appended_is_chained_and_read_back(store: JournalStore) -> None:
     assert [row.seq for row in store.rows(after_seq=3)] == [4, 5]
 
 
+def test_several_are_appended_in_their_order(store: JournalStore) -> None:
+    store.append(a_draft(1))
+    assert store.append_all([a_draft(number) for number in range(2, 6)]) == chain(5)[1:]
+    assert store.append_all([]) == ()
+    assert whole(store) == [*chain(5)]
+
+
+def test_of_several_those_that_are_there_are_not_written_again(store: JournalStore) -> None:
+    store.append_all([a_draft(1), a_draft(2)])
+    again = [a_draft(2), a_draft(3), a_draft(3), a_draft(1)]
+    assert [entry.seq for entry in store.append_all(again)] == [2, 3, 3, 1]
+    assert whole(store) == [*chain(3)]
+
+
+def test_several_are_appended_all_or_none(store: JournalStore) -> None:
+    store.append(a_draft(1))
+    other = replace(a_draft(1), actor="somebody else")
+    for drafts in ([a_draft(2), other], [a_draft(2), replace(a_draft(2), actor="x"), a_draft(3)]):
+        with pytest.raises(Refused) as refused:
+            store.append_all(drafts)
+        assert [each.code for each in refused.value.findings] == ["journal.id_conflict"]
+        assert whole(store) == [*chain(1)]
+    with pytest.raises(BadInputError):
+        store.append_all([a_draft(2), replace(a_draft(3), kind="No Kind")])
+    assert whole(store) == [*chain(1)]
+
+
 def test_an_empty_journal(store: JournalStore) -> None:
     assert (whole(store), store.last(), store.size()) == ([], None, 0)
 

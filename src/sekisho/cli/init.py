@@ -16,11 +16,15 @@ def run(
     network: Annotated[
         str, typer.Option(help="mainnet, testnet3, testnet4, signet or regtest.")
     ] = "mainnet",
+    journal: Annotated[
+        str,
+        typer.Option(help="postgresql://WRITER@HOST/DATABASE, made by `sekisho journal create`."),
+    ] = "",
     *,
     json: JsonOption = False,
 ) -> None:
     """Make a workspace: its configuration, an empty journal, and the journal's key."""
-    workspace = new_installation(directory, name=name, network=network)
+    workspace = new_installation(directory, name=name, network=network, server=journal)
     vkey = workspace.vkey_path.read_text().strip()
     if json:
         put_json({"workspace": str(directory), "origin": workspace.origin, "vkey": vkey})

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 from rich.progress import track
 
+from sekisho.app import make_journal_on_server
 from sekisho.cli import witness as witness_commands
 from sekisho.cli.options import JsonOption, WorkspaceOption
 from sekisho.cli.output import EXIT_NO, notes, put_findings, put_json, say
@@ -28,6 +29,24 @@ from sekisho.kernel.instants import format_instant
 
 app = typer.Typer(no_args_is_help=True, help="Verify, export, sign and prove the journal.")
 app.add_typer(witness_commands.app, name="witness")
+
+
+@app.command("create")
+def create(
+    owner: Annotated[
+        str, typer.Argument(help="postgresql://owner@host/database: the role that will own it.")
+    ],
+    writer: Annotated[str, typer.Option(help="The role that reads it and adds to it.")],
+    *,
+    json: JsonOption = False,
+) -> None:
+    """Make an empty journal on PostgreSQL, to which its writer can add and do nothing else."""
+    make_journal_on_server(owner, writer=writer)
+    if json:
+        put_json({"writer": writer})
+    else:
+        say(f"Made an empty journal; {writer} may read it and add to it.")
+        say("Next: `sekisho init DIR --journal postgresql://WRITER@HOST/DATABASE`.")
 
 
 @app.command()

@@ -150,7 +150,7 @@ def _put_seen(witness: Witness, *, json: bool) -> None:
         say("This witness knows no log yet; `sekisho journal witness add` names one.")
 
 
-def _shown(shown: Path | None, workspace: Path | None) -> tuple[Path, Path | None]:
+def _shown(shown: Path | None, workspace: Path | None) -> tuple[Path, Path | str | None]:
     """Return the file that is shown, and the journal to compare it with."""
     if workspace is None:
         if shown is None:

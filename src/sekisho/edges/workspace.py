@@ -9,7 +9,7 @@ checkpoints/     checkpoints made here; keep copies elsewhere
 
 import re
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sekisho.chains.bitcoin.networks import Network
@@ -19,6 +19,7 @@ from sekisho.kernel.errors import BadInputError
 CONFIGURATION = "sekisho.toml"
 _SLUG = re.compile(r"[a-z0-9][a-z0-9-]{0,40}")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
+_SERVER = re.compile(r"postgresql://[A-Za-z0-9_.~%:/@?&=\[\]-]{1,500}")
 _NETWORKS = {str(network): network for network in Network}
 
 
@@ -32,6 +33,8 @@ class Workspace:
     network: Network
     genesis_digest: str
     """Pinned after people compared it in person; empty until then."""
+    server: str = ""
+    """`postgresql://writer@host/database` where a team keeps its journal there; else empty."""
 
     @property
     def origin(self) -> str:
@@ -39,9 +42,9 @@ class Workspace:
         return f"sekisho/{self.name}/journal"
 
     @property
-    def journal_path(self) -> Path:
-        """Return where the journal is."""
-        return self.root / "journal.sqlite"
+    def journal_path(self) -> Path | str:
+        """Return where the journal is: a file here, or a server's location."""
+        return self.server or self.root / "journal.sqlite"
 
     @property
     def chain_path(self) -> Path:
@@ -69,12 +72,16 @@ class Workspace:
         return self.root / "checkpoints" / "witnessed"
 
 
-def create_workspace(root: Path, *, name: str, network: str) -> Workspace:
+def create_workspace(root: Path, *, name: str, network: str, server: str = "") -> Workspace:
     """Make the folder and its configuration. Raises `BadInputError` if there is one already."""
     if not _SLUG.fullmatch(name):
         raise BadInputError("name", f"{name[:60]!r} is not a short name of a-z, 0-9 and '-'")
     workspace = Workspace(
-        root=root, name=name, network=_network(network, "network"), genesis_digest=""
+        root=root,
+        name=name,
+        network=_network(network, "network"),
+        genesis_digest="",
+        server=_server(server, "journal"),
     )
     try:
         (root / "checkpoints").mkdir(parents=True, exist_ok=True)
@@ -95,7 +102,7 @@ def open_workspace(root: Path) -> Workspace:
         ) from error
     except (OSError, ValueError) as error:
         raise BadInputError(str(path), f"cannot be read: {error}") from error
-    unknown = set(document) - {"name", "network", "genesis_digest"}
+    unknown = set(document) - {"name", "network", "genesis_digest", "journal"}
     if unknown:
         raise BadInputError(f"{path}: {min(unknown)}", "is not a known setting")
     for key in ("name", "network", "genesis_digest"):
@@ -111,6 +118,7 @@ def open_workspace(root: Path) -> Workspace:
         name=document["name"],
         network=_network(document["network"], f"{path}: network"),
         genesis_digest=genesis,
+        server=_server(document.get("journal", ""), f"{path}: journal"),
     )
 
 
@@ -125,12 +133,7 @@ def pin_genesis(workspace: Workspace, genesis_digest: str) -> Workspace:
         raise BadInputError(
             f"{workspace.root / CONFIGURATION}: genesis_digest", "another one is pinned already"
         )
-    pinned = Workspace(
-        root=workspace.root,
-        name=workspace.name,
-        network=workspace.network,
-        genesis_digest=genesis_digest,
-    )
+    pinned = replace(workspace, genesis_digest=genesis_digest)
     replace_file(workspace.root / CONFIGURATION, _written(pinned))
     return pinned
 
@@ -141,6 +144,13 @@ def _network(text: str, where: str) -> Network:
     return _NETWORKS[text]
 
 
+def _server(text: object, where: str) -> str:
+    """Return a server's location; whether it has the right form, its opening says."""
+    if text != "" and not (isinstance(text, str) and _SERVER.fullmatch(text)):
+        raise BadInputError(where, "is not postgresql://role@host/database")
+    return str(text)
+
+
 def _written(workspace: Workspace) -> bytes:
     return (
         "# Sekisho. The genesis digest is what everything else is believed on the strength of:\n"
@@ -148,4 +158,5 @@ def _written(workspace: Workspace) -> bytes:
         f'name = "{workspace.name}"\n'
         f'network = "{workspace.network}"\n'
         f'genesis_digest = "{workspace.genesis_digest}"\n'
+        + (f'journal = "{workspace.server}"\n' if workspace.server else "")
     ).encode()

@@ -38,8 +38,9 @@ class JournalStore:
         rows, seq = database.rows, JOURNAL.c.seq
         self._page = rows.where(seq > sa.bindparam("after")).order_by(seq).limit(_PAGE_ROWS)
         self._end = rows.order_by(seq.desc()).limit(1)
-        self._end_and_same_id = rows.where(
-            (seq == _SIZE.scalar_subquery()) | (JOURNAL.c.entry_id == sa.bindparam("entry_id"))
+        self._end_and_same_ids = rows.where(
+            (seq == _SIZE.scalar_subquery())
+            | JOURNAL.c.entry_id.in_(sa.bindparam("entry_ids", expanding=True))
         ).order_by(seq)
         try:
             self._check_version()
@@ -57,25 +58,37 @@ class JournalStore:
         failing disk, or a server that went away, the entry stands whole or not at all; asking
         again tells.
         """
-        sealed = seal(draft, seq=INTEGER_MAX, prev_hash=GENESIS)  # the longest it can be
-        with self._database.outside(), self._database.writing() as connection:
-            asked = {"entry_id": draft.entry_id}
-            rows = [_row(found) for found in connection.execute(self._end_and_same_id, asked)]
-            for row in rows:
-                if row.entry_id == draft.entry_id:
-                    return _same(sealed, self._read(row))
-            seq, tip = self._tip(rows[-1]) if rows else (0, GENESIS)
-            entry = placed(sealed, seq=seq + 1, prev_hash=tip)
-            connection.execute(
-                _INSERT,
-                {
-                    "seq": entry.seq,
-                    "entry_id": entry.entry_id,
-                    "hash": entry.hash,
-                    "document": entry.document,
-                },
-            )
+        (entry,) = self.append_all([draft])
         return entry
+
+    def append_all(self, drafts: Sequence[Draft]) -> tuple[Entry, ...]:
+        """Write `drafts` at the end, all or none, in their order; each as `append` does.
+
+        One wait for the disk serves them all.
+        """
+        if not drafts:
+            return ()
+        sealed = [seal(each, seq=INTEGER_MAX, prev_hash=GENESIS) for each in drafts]
+        with self._database.outside(), self._database.writing() as connection:
+            asked = {"entry_ids": [each.entry_id for each in drafts]}
+            rows = [_row(found) for found in connection.execute(self._end_and_same_ids, asked)]
+            there = {row.entry_id: row for row in rows}
+            seq, tip = self._tip(rows[-1]) if rows else (0, GENESIS)
+            written: dict[str, Entry] = {}
+            for each in sealed:
+                if each.entry_id in there:
+                    already = self._read(there[each.entry_id])
+                    written[each.entry_id] = _same(each, already)
+                elif each.entry_id in written:
+                    _same(each, written[each.entry_id])
+                else:
+                    entry = placed(each, seq=seq + 1, prev_hash=tip)
+                    written[each.entry_id] = entry
+                    seq, tip = entry.seq, entry.hash
+            new = [each for each in written.values() if each.entry_id not in there]
+            if new:
+                connection.execute(_INSERT, [_columns(each) for each in new])
+        return tuple(written[each.entry_id] for each in drafts)
 
     def entries(self, after_seq: int = 0) -> Iterator[Entry]:
         """Yield the entries after place `after_seq`, in order, each read strictly.
@@ -205,6 +218,15 @@ def open_journal(location: Path | str, *, wait_seconds: float = WAIT_SECONDS) ->
     if not location.is_file():
         raise WorldError(f"journal {location}: there is none; `sekisho init` makes one")
     return JournalStore(SQLiteDatabase(location, wait_seconds=wait_seconds))
+
+
+def _columns(entry: Entry) -> dict[str, object]:
+    return {
+        "seq": entry.seq,
+        "entry_id": entry.entry_id,
+        "hash": entry.hash,
+        "document": entry.document,
+    }
 
 
 def _same(sealed: Entry, already: Entry) -> Entry:

@@ -146,8 +146,9 @@ def read_event(entry: Entry) -> Event | None:
             document = canonical_bytes(Fields(entry.body, where).document("pass"))
             return Asked(seq=entry.seq, digest=pass_digest(document), document=document)
         case "pass.stated":
-            signed = read_statement(Fields(entry.body, where))
-            return Said(seq=entry.seq, at=entry.at, signed=signed)
+            return Said(
+                seq=entry.seq, at=entry.at, signed=read_statement(Fields(entry.body, where))
+            )
         case "child.issued":
             fields = Fields(entry.body, where)
             document = canonical_bytes(fields.document("child"))
