@@ -82,3 +82,8 @@ def codes(policy: Policy, case: Case) -> set[str]:
 def outcome(policy: Policy, case: Case, rule: str) -> Outcome:
     (found,) = (each for each in evaluate(policy, case) if each.rule == rule)
     return found
+
+
+def limits_denied(policy: Policy, case: Case) -> set[str]:
+    """Return the limits that say no."""
+    return {each for each in denied(policy, case) if each.startswith("limits.")}
