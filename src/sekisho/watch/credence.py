@@ -156,14 +156,14 @@ def _transfers(replay: Replay, allowed: set[str]) -> Iterator[Grant]:
         asked = petition.asked
         if not isinstance(asked.action, Transfer):
             continue
-        honoured = replay.honoured.get(digest)
+        honoured, mark = replay.honoured.get(digest), replay.ledger.marks.get(digest)
         voided = honoured and replay.is_refused(digest)
         yield Grant(
             digest=digest,
             pass_id=asked.pass_id,
             signed_digest=digest,
             transfer=asked.action,
-            not_before_at=asked.not_before_at,
+            not_before_at=max(asked.not_before_at, mark.at) if mark else asked.not_before_at,
             expires_at=asked.expires_at,
             held_until_at=replay.held_until_at.get(digest),
             allowed=digest in allowed,

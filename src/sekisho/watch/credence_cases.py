@@ -55,14 +55,13 @@ class Ledger:
         self._book: tuple[Mapping[str, Wallet], dict[bytes, str]] = ({}, {})
 
     def moment(self, digest: str, claimed_at: datetime) -> Mark:
-        """Return when a movement counts: its mark, or now, and never before what came earlier."""
-        at = claimed_at if self.last_at is None else max(claimed_at, self.last_at)
-        return self.marks.get(digest) or Mark(at=at, before=len(self.history))
+        """Return when a movement counts: its mark, or now."""
+        return self.marks.get(digest) or Mark(at=claimed_at, before=len(self.history))
 
     def enter(self, moved: Committed) -> None:
         """Count a movement from here on."""
         self.marks[moved.digest] = Mark(at=moved.at, before=len(self.history))
-        self.last_at = moved.at
+        self.last_at = moved.at if self.last_at is None else max(self.last_at, moved.at)
         for address, _ in moved.destinations:
             self.paid.setdefault(address, len(self.history))
             self.known.add(address)
@@ -111,7 +110,7 @@ def case_of_pass(
     action = asked.action
     if not isinstance(action, Transfer | Automatic):
         raise TypeError("an admin pass moves nothing")
-    mark = ledger.moment(digest, hearing.last_at or asked.not_before_at)
+    mark = ledger.moment(digest, hearing.complete_at or asked.not_before_at)
     if isinstance(action, Transfer):
         anchor = str(action.anchor)
         destinations = _destinations(view, ledger, action.payments, mark)

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 from sekisho.chains.bitcoin.transaction import OutPoint
 from sekisho.passes.policy.case import Case
+from sekisho.passes.policy.records import Off, Policy
 from sekisho.passes.records import (
     AnyInputs,
     Automatic,
@@ -85,7 +86,9 @@ def comes_next(family: Family, child: Child, *, asked: Pass, limits: ChildLimits
     return asked.not_before_at <= child.issued_at < asked.expires_at
 
 
-def keeps_limits(family: Family, child: Child, case: Case, automatic: Automatic) -> bool:
+def keeps_limits(
+    family: Family, child: Child, case: Case, automatic: Automatic, policy: Policy
+) -> bool:
     """Return whether a child with its elder siblings stays within what people approved."""
     limits, amount_sat = automatic.limits, _amount(child)
     hour_sat = family.moved_since(case.judged_at - _HOUR) + amount_sat
@@ -100,7 +103,14 @@ def keeps_limits(family: Family, child: Child, case: Case, automatic: Automatic)
         case DestinationRule.ANY:
             return True
         case DestinationRule.ALLOW_LIST:
-            return all(each.listed_at is not None for each in case.destinations)
+            rule = policy.allow_list
+            wait_seconds = 0 if isinstance(rule, Off) else rule.cooling_seconds
+            cooled_at = child.issued_at - timedelta(seconds=wait_seconds)
+            return all(
+                each.listed_at is not None
+                and (isinstance(rule, Off) or each.listed_at <= cooled_at or each.own_wallet_id)
+                for each in case.destinations
+            )
         case DestinationRule.OWN_WALLETS:
             return all(each.own_wallet_id for each in case.destinations)
 

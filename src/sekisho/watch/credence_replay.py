@@ -237,7 +237,7 @@ class Replay:
         if case is None:
             return
         self.ledger.enter(case.this)
-        family.count(digest, child, case.judged_at)
+        family.count(digest, child, self.ledger.last_at or case.judged_at)
         key = (child.standing_digest, child.anchor)
         batch = self.batches.get(key)
         if batch is None:
@@ -258,7 +258,7 @@ class Replay:
         if not comes_next(family, child, asked=asked, limits=automatic.limits):
             return None
         case = case_of_child(self.view, self.ledger, digest, child, asked=asked, wallet=wallet)
-        if not keeps_limits(family, child, case, automatic):
+        if not keeps_limits(family, child, case, automatic, self.view.policy):
             return None
         return case if rule_on(self.view.policy, case).allowed else None
 

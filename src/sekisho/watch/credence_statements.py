@@ -112,6 +112,13 @@ class Hearing:
     heard_last_at: datetime | None
     """The latest that any of them was written down."""
 
+    @property
+    def complete_at(self) -> datetime | None:
+        """Return when all of them were both signed and written down."""
+        if self.last_at is None or self.heard_last_at is None:
+            return None
+        return max(self.last_at, self.heard_last_at)
+
     def meets(self, quorum: Quorum) -> bool:
         """Return whether enough people of each department approved."""
         return all(

@@ -25,6 +25,7 @@ from sekisho.watch.credence_statements import Hearing, Voice, heeded
 from sekisho.watch.credence_views import (
     Post,
     View,
+    meanings,
     staffed,
     with_document,
     with_roster,
@@ -93,6 +94,7 @@ def _in_order(view: View, motion: Motion, files: Files) -> bool:
         and admin.subject_id == _FIXED_IDS.get(admin.subject_type, admin.subject_id)
         and admin.previous_digest == now
         and motion.asked_place >= since
+        and asked.not_before_at <= max(at for at in moments if at) < asked.expires_at
         and (bool(view.roster_digest) or _is_genesis(admin, files))
     )
 
@@ -107,7 +109,7 @@ def _present(view: View, admin: Admin) -> tuple[str, int]:
         case SubjectType.ROSTER | SubjectType.RECOVERY:
             return view.roster_digest, view.roster_since
         case SubjectType.SUSPENSION | SubjectType.REINSTATEMENT:
-            return "", 0
+            return "", view.turned.get(admin.subject_id, 0)
         case _:
             return view.documents.get((admin.subject_type, admin.subject_id), ("", 0))
 
@@ -126,7 +128,7 @@ def _rotated(view: View, motion: Motion, files: Files) -> View | None:
         needed = view.roster.quorum_recovery if recovery else view.roster.quorum_admin
         if needed == NOBODY or new.previous_digest != view.roster_digest:
             return None
-        if not _may_follow(view.roster, new):
+        if not _may_follow(view, new):
             return None
         if recovery and not _differs_in_keys_alone(view.roster, new):
             return None
@@ -141,7 +143,7 @@ def _rotated(view: View, motion: Motion, files: Files) -> View | None:
 
 
 def _incoming(view: View, new: Roster) -> dict[str, Post]:
-    """Return who may speak for a proposed roster: nobody suspended, no key after a break."""
+    """Return who may speak for a proposed roster: nobody suspended, no key that was retired."""
     return {
         each.credential_id: Post(
             person=person,
@@ -151,21 +153,15 @@ def _incoming(view: View, new: Roster) -> dict[str, Post]:
         for person in new.people
         if person.person_id not in view.suspended
         for each in person.credentials
+        if each.credential_id not in view.retired
     }
 
 
-def _may_follow(old: Roster, new: Roster) -> bool:
+def _may_follow(view: View, new: Roster) -> bool:
     """Return whether the version is the next one, and every credential id still means one key."""
-    meant = {
-        each.credential_id: (person.person_id, each.kind, each.public_key)
-        for person in old.people
-        for each in person.credentials
-    }
+    old = view.roster
     return (new.version, new.exchange) == (old.version + 1, old.exchange) and all(
-        meant.get(each.credential_id, (person.person_id, each.kind, each.public_key))
-        == (person.person_id, each.kind, each.public_key)
-        for person in new.people
-        for each in person.credentials
+        view.meant.get(name, meant) == meant for name, meant in meanings(new).items()
     )
 
 
@@ -188,29 +184,39 @@ def _suspended(view: View, motion: Motion, _: Files) -> View | None:
     admin, hearing = motion.admin, motion.hearing
     people = {each.person_id: each for each in view.roster.people}
     officers = {each.person_id for each in view.roster.people if each.officer}
-    officer, at = motion.asked.requester, hearing.last_at
+    officer, at = motion.asked.requester, hearing.complete_at
     if (
         admin.subject_id not in people.keys() - view.suspended
         or admin.new_digest != view.roster_digest
         or officer not in officers
         or at is None
+        or hearing.last_at is None
+        or hearing.heard_last_at is None
     ):
         return None
     approvers = {who for those in hearing.approvers.values() for who in those}
     if not approvers & officers:
-        gone = view.suspended | {admin.subject_id}
-        if not _can_still_meet(view.roster, gone) or _alone(view, officer, at) >= _ALONE_MAX:
+        # A clock set ahead must not make the two before look long ago.
+        early = min(hearing.last_at, hearing.heard_last_at)
+        often = _alone(view, officer, early) >= _ALONE_MAX
+        if often or not _can_still_meet(view, without=admin.subject_id):
             return None
     after = staffed(view, view.roster, view.suspended | {admin.subject_id}, motion.place)
-    return replace(after, suspensions=(*view.suspensions, (officer, at)))
+    return replace(
+        after,
+        suspensions=(*view.suspensions, (officer, at)),
+        turned={**view.turned, admin.subject_id: motion.place},
+    )
 
 
-def _can_still_meet(roster: Roster, gone: frozenset[str]) -> bool:
-    left = Counter(each.department for each in roster.people if each.person_id not in gone)
+def _can_still_meet(view: View, *, without: str) -> bool:
+    """Return whether those with a voice are enough, and one more of them to ask."""
+    speakers = {post.person.person_id: post.person for post in view.posts.values()}
+    left = Counter(each.department for who, each in speakers.items() if who != without)
     return all(
-        left[department] >= count
-        for quorum in (roster.quorum_transfer, roster.quorum_admin)
-        for department, count in quorum.at_least
+        left.total() > sum(count for _, count in quorum.at_least)
+        and all(left[department] >= count for department, count in quorum.at_least)
+        for quorum in (view.roster.quorum_transfer, view.roster.quorum_admin)
     )
 
 
@@ -222,7 +228,8 @@ def _reinstated(view: View, motion: Motion, _: Files) -> View | None:
     who = motion.admin.subject_id
     if who not in view.suspended or not motion.hearing.meets(view.roster.quorum_admin):
         return None
-    return staffed(view, view.roster, view.suspended - {who}, motion.place)
+    after = staffed(view, view.roster, view.suspended - {who}, motion.place)
+    return replace(after, turned={**view.turned, who: motion.place})
 
 
 # 2. Documents ------------------------------------------------------------------------------------
@@ -274,7 +281,7 @@ def _policy(view: View, motion: Motion, files: Files) -> View | None:
 
 def _allow_list(view: View, motion: Motion, files: Files) -> View | None:
     found = _filed(view, motion, files)
-    at = motion.hearing.last_at
+    at = motion.hearing.complete_at
     if found is None or at is None:
         return None
     destinations = read_allow_list(found[1], "allow-list").destinations

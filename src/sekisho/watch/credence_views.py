@@ -10,7 +10,14 @@ from datetime import datetime
 from typing import TypeVar
 
 from sekisho.passes.policy.records import Passkeys, Policy
-from sekisho.passes.records import NO_ROSTER, Credential, Person, Roster, SubjectType
+from sekisho.passes.records import (
+    NO_ROSTER,
+    Credential,
+    CredentialKind,
+    Person,
+    Roster,
+    SubjectType,
+)
 from sekisho.wallets.records import Wallet
 
 K = TypeVar("K")
@@ -47,10 +54,18 @@ class View:
     """Of everybody on the roster, by person."""
     posts: Mapping[str, Post] = field(default_factory=dict)
     """Those who may speak, by credential id."""
+    retired: frozenset[str] = frozenset()
+    """Credentials that spoke once and do not any more: none of them ever does again.
+
+    A server could keep back what was signed with one, and bring it when it is live again."""
+    meant: Mapping[str, tuple[str, CredentialKind, bytes]] = field(default_factory=dict)
+    """Whose key, of which kind, each credential id ever was on a roster in force."""
     terminals: frozenset[str] = frozenset()
     suspended: frozenset[str] = frozenset()
     suspensions: tuple[tuple[str, datetime], ...] = ()
     """Which officer suspended somebody, and when."""
+    turned: Mapping[str, int] = field(default_factory=dict)
+    """Where somebody was last suspended or reinstated."""
     documents: Mapping[tuple[SubjectType, str], tuple[str, int]] = field(default_factory=dict)
     """Digest in force, and since which place, by type and id."""
     policy: Policy | None = None
@@ -71,7 +86,8 @@ class View:
 def staffed(view: View, roster: Roster, suspended: frozenset[str], place: int) -> View:
     """Return the view in which the people of `roster`, less the suspended, speak from `place` on.
 
-    Whoever spoke before goes on speaking, if nothing about them changed.
+    Whoever spoke before goes on speaking, if nothing about them changed. Whoever falls silent
+    needs a new key to speak again.
     """
     people = {each.person_id: each for each in roster.people}
     stay = suspended & people.keys()
@@ -82,7 +98,7 @@ def staffed(view: View, roster: Roster, suspended: frozenset[str], place: int) -
     }
     posts: dict[str, Post] = {}
     for person, credential in owners.values():
-        if person.person_id in stay:
+        if person.person_id in stay or credential.credential_id in view.retired:
             continue
         post = Post(person=person, credential=credential, since=place)
         before = view.posts.get(credential.credential_id)
@@ -95,9 +111,20 @@ def staffed(view: View, roster: Roster, suspended: frozenset[str], place: int) -
         owners=owners,
         departments={who: each.department for who, each in people.items()},
         posts=posts,
+        retired=view.retired | (view.posts.keys() - posts.keys()),
+        meant={**view.meant, **meanings(roster)},
         terminals=frozenset(each.terminal_id for each in roster.terminals),
         suspended=stay,
     )
+
+
+def meanings(roster: Roster) -> dict[str, tuple[str, CredentialKind, bytes]]:
+    """Return whose key, of which kind, each credential id is on a roster."""
+    return {
+        each.credential_id: (person.person_id, each.kind, each.public_key)
+        for person in roster.people
+        for each in person.credentials
+    }
 
 
 def with_roster(view: View, roster: Roster, digest: str, place: int) -> View:
