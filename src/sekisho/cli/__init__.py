@@ -12,6 +12,7 @@ from typer.exceptions import Abort, Exit, TyperException
 from sekisho.cli import (
     bundles,
     drill,
+    enrol,
     gate,
     in_force,
     init,
@@ -23,6 +24,7 @@ from sekisho.cli import (
     roster_changes,
     scan,
     standing_passes,
+    up,
     wallet_keys,
     wallets,
 )
@@ -49,7 +51,10 @@ app = typer.Typer(
 )
 app.command("drill")(drill.run)
 app.command("init")(init.run)
-roster.app.add_typer(roster_changes.app)
+for more in (roster_changes, enrol):
+    roster.app.add_typer(more.app)
+roster.app.add_typer(up.app)
+app.command("up")(up.run)
 app.add_typer(roster.app, name="roster")
 wallets.app.add_typer(wallet_keys.app)
 app.add_typer(wallets.app, name="wallets")

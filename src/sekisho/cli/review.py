@@ -20,7 +20,7 @@ from sekisho.cli.options import (
     read_file,
     unlock,
 )
-from sekisho.cli.output import put_json, say, terminal
+from sekisho.cli.output import notes, put_json, say, terminal
 from sekisho.cli.people import desk_of, signer_of
 from sekisho.cli.policy import put_outcomes
 from sekisho.cli.standing import put_standing
@@ -103,7 +103,7 @@ def review(
         credential=credential,
         terminal_id=terminal_id,
         now=current_time(),
-        sequence=signer.take_sequence(next_number(register, credential.credential_id)),
+        sequence=signer.take_sequence(next_number(register, credential)),
         words=" ".join(words.split()),
         reason=reject,
     )
@@ -210,7 +210,7 @@ def _signer(
     device = only_key(plugged_keys())
     prompts = Prompts(
         ask_pin=lambda: str(typer.prompt("PIN of your security key", hide_input=True, err=True)),
-        say_touch=lambda: say("Touch your security key."),
+        say_touch=lambda: notes().print("Touch your security key."),
     )
     return Signer(
         public_key=credential.public_key,
