@@ -161,7 +161,7 @@ def test_a_pass_that_does_not_hold_clears_nothing(bad: BadPass, open_world: Open
 def test_the_last_second_of_a_pass_and_its_first_are_in_time(open_world: OpenJournal) -> None:
     attempt = honest(scene())
     asked = attempt.scene.asked
-    for now in (asked.not_before_at, asked.expires_at - SECOND):
+    for now in (NOW, asked.expires_at - SECOND):  # it was signed at NOW
         answer = shown(replace(attempt, now=now), open_world(attempt.scene.world))
         assert answer.psbt == attempt.psbt
 

@@ -18,8 +18,8 @@ from sekisho.kernel.errors import BadInputError
 from sekisho.kernel.finding import Finding, finding
 from sekisho.kernel.instants import format_instant
 from sekisho.passes.ballots import (
-    Live,
     Tally,
+    incoming,
     quorum_findings,
     statement_findings,
     tally,
@@ -30,7 +30,6 @@ from sekisho.passes.records import (
     Admin,
     Decision,
     Pass,
-    Roster,
     SubjectType,
 )
 from sekisho.passes.register import (
@@ -88,6 +87,7 @@ def why_not_adopted(register: Register, digest: str) -> list[Finding]:
     if moments and max(moments) >= register.roster.expires_at:
         at = format_instant(register.roster.expires_at)
         findings.append(finding("passes.roster_expired", register.roster.exchange, expired_at=at))
+    findings.extend(_time_findings(asked, heard.complete_at))
     if admin.subject_type in _ROSTERS:
         findings.extend(_roster_findings(register, digest, admin, heard))
     elif admin.subject_type is SubjectType.SUSPENSION:
@@ -109,12 +109,25 @@ def adopt_if_complete(register: Register, digest: str, *, seq: int) -> None:
         return
     if why_not_adopted(register, digest):
         return
-    last_at = tally_of(register, digest).last_at
-    if last_at is None:
+    complete_at = tally_of(register, digest).complete_at
+    if complete_at is None:
         raise RuntimeError("a quorum without a single statement")
-    now = InForce(digest=known.asked.action.new_digest, since_seq=seq, since_at=last_at)
+    now = InForce(digest=known.asked.action.new_digest, since_seq=seq, since_at=complete_at)
     register.adopted[digest] = now
     _take_effect(register, known.asked, known.asked.action, now)
+
+
+def _time_findings(asked: Pass, complete_at: datetime | None) -> list[Finding]:
+    """Return whether an admin pass is complete before or after the time that it is for."""
+    if complete_at is None:
+        return []
+    if complete_at < asked.not_before_at:
+        at = format_instant(asked.not_before_at)
+        return [finding("passes.not_yet_valid", asked.pass_id, not_before_at=at)]
+    if complete_at >= asked.expires_at:
+        at = format_instant(asked.expires_at)
+        return [finding("passes.expired", asked.pass_id, expired_at=at)]
+    return []
 
 
 def _take_effect(register: Register, asked: Pass, admin: Admin, now: InForce) -> None:
@@ -124,10 +137,12 @@ def _take_effect(register: Register, asked: Pass, admin: Admin, now: InForce) ->
         take_roster(register, read_roster(document, "roster"), now.since_seq)
     elif admin.subject_type is SubjectType.SUSPENSION:
         register.suspended[admin.subject_id] = now.since_seq
+        register.turned[admin.subject_id] = now.since_seq
         register.suspensions.append((asked.requester, now.since_at))
         take_roster(register, register.roster, now.since_seq)
     elif admin.subject_type is SubjectType.REINSTATEMENT:
         del register.suspended[admin.subject_id]
+        register.turned[admin.subject_id] = now.since_seq
         take_roster(register, register.roster, now.since_seq)
     else:
         register.in_force[admin.subject_type, admin.subject_id] = now
@@ -198,7 +213,7 @@ def _current(register: Register, admin: Admin) -> tuple[int, str]:
     if admin.subject_type in _ROSTERS:
         return register.rosters.get(register.roster_digest, 0), register.roster_digest
     if admin.subject_type in _PEOPLE:
-        return 0, ""
+        return register.turned.get(admin.subject_id, 0), ""
     now = register.in_force.get((admin.subject_type, admin.subject_id))
     return (0, "") if now is None else (now.since_seq, now.digest)
 
@@ -227,18 +242,10 @@ def _roster_findings(register: Register, digest: str, admin: Admin, heard: Tally
     if recovery and old.quorum_recovery == NOBODY:
         findings.append(finding("passes.no_recovery_quorum", old.exchange))
     findings.extend(quorum_findings(heard, old.quorum_recovery if recovery else old.quorum_admin))
-    incoming = tally(register.ballots.get(digest, ()), asked, live_of(new), register.passkeys)
-    findings.extend(quorum_findings(incoming, new.quorum_admin))
+    theirs = incoming(new, register.live, silent=register.suspended, retired=register.retired)
+    own = tally(register.ballots.get(digest, ()), asked, theirs, register.passkeys)
+    findings.extend(quorum_findings(own, new.quorum_admin))
     return findings
-
-
-def live_of(roster: Roster) -> Mapping[str, Live]:
-    """Return the credentials of a roster that is about to come in force."""
-    return {
-        credential.credential_id: Live(person=person, credential=credential, since_seq=0)
-        for person in roster.people
-        for credential in person.credentials
-    }
 
 
 def _suspension_findings(
@@ -261,11 +268,13 @@ def _suspension_findings(
         if ballot.approval.decision is Decision.APPROVE
     }
     second = any(who in people and people[who].officer for who in approvers)
-    if second or heard.last_at is None:
+    if second or heard.last_at is None or heard.heard_last_at is None:
         return findings
     if _impossible_without(register, admin.subject_id):
         findings.append(finding("passes.second_officer_needed", admin.subject_id, why="quorum"))
-    if _suspended_by(register, asked.requester, heard.last_at) >= SUSPENSIONS_MAX:
+    # The earlier of the two, or else an officer would date each third suspension a day ahead.
+    at = min(heard.last_at, heard.heard_last_at)
+    if _suspended_by(register, asked.requester, at) >= SUSPENSIONS_MAX:
         findings.append(finding("passes.second_officer_needed", admin.subject_id, why="often"))
     return findings
 
@@ -273,15 +282,17 @@ def _suspension_findings(
 def _impossible_without(register: Register, person_id: str) -> bool:
     """Return whether a quorum could not be met any more if this person could not approve."""
     roster = register.roster
-    left = Counter(
-        person.department
-        for person in roster.people
-        if person.person_id != person_id and person.person_id not in register.suspended
-    )
+    people = {each.person.person_id: each.person.department for each in register.live.values()}
+    people.pop(person_id, None)
+    left = Counter(people.values())
     return any(
         left[department] < count
         for quorum in (roster.quorum_transfer, roster.quorum_admin)
         for department, count in quorum.at_least
+    ) or any(
+        # Whoever asks does not count, so a quorum of all who are left is none.
+        len(people) <= sum(count for _, count in quorum.at_least)
+        for quorum in (roster.quorum_transfer, roster.quorum_admin)
     )
 
 

@@ -5,7 +5,7 @@ from an unnamed terminal, under a number used twice, or from somebody suspended 
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -23,6 +23,7 @@ from sekisho.passes.records import (
     Pass,
     Person,
     Quorum,
+    Roster,
 )
 
 SAYS_NO = frozenset({Decision.REJECT, Decision.VOID})
@@ -64,6 +65,23 @@ class Live:
     """Statements before this place in the journal do not count any more."""
 
 
+def incoming(
+    new: Roster, live: Mapping[str, Live], *, silent: Container[str], retired: Container[str]
+) -> dict[str, Live]:
+    """Return who may speak for a roster to come: none of the `silent`, with no `retired` key."""
+    return {
+        credential.credential_id: Live(
+            person=person,
+            credential=credential,
+            since_seq=live[name].since_seq if (name := credential.credential_id) in live else 0,
+        )
+        for person in new.people
+        if person.person_id not in silent
+        for credential in person.credentials
+        if credential.credential_id not in retired
+    }
+
+
 def same_words(words: str, digest: str) -> bool:
     """Return whether `words` are the twelve of a digest, in English or in Japanese."""
     raw = bytes.fromhex(digest)
@@ -93,9 +111,18 @@ def why_set_aside(
     if approval.words and not same_words(approval.words, approval.pass_digest):
         return finding("passes.words_differ", who)
     counts = live.get(approval.credential_id)
-    if counts is None or ballot.seq < counts.since_seq:
+    if counts is None or ballot.seq < counts.since_seq or not _same_hand(ballot, counts):
         return finding("passes.approver_not_live", who, credential_id=approval.credential_id)
     return _passkey_fault(ballot, passkeys)
+
+
+def _same_hand(ballot: Ballot, counts: Live) -> bool:
+    """Return whether the person and the key that count are those that signed."""
+    signed = ballot.credential
+    return signed is not None and (
+        (counts.person.person_id, counts.credential.public_key)
+        == (ballot.approval.approver, signed.public_key)
+    )
 
 
 def _passkey_fault(ballot: Ballot, passkeys: Passkeys) -> Finding | None:
@@ -123,6 +150,15 @@ class Tally:
     """The approvers that count, by department, each person once."""
     last_at: datetime | None
     """When the last of them was signed; None while nobody asked or approved."""
+    heard_last_at: datetime | None
+    """When the last of them was written into the journal."""
+
+    @property
+    def complete_at(self) -> datetime | None:
+        """Return the later of the two: neither a signer nor a server can be early alone."""
+        if self.last_at is None or self.heard_last_at is None:
+            return None
+        return max(self.last_at, self.heard_last_at)
 
     def own_machine(self) -> tuple[str, ...]:
         """Return the approvers who signed on a machine of their own, with the words entered."""
@@ -160,12 +196,13 @@ def tally(
         if ballot.approval.decision is Decision.APPROVE:
             person = live[ballot.approval.credential_id].person
             counted[person.department][person.person_id] = None
-    said_yes = [each.approval for each in counting if each.approval.decision not in SAYS_NO]
+    said_yes = [each for each in counting if each.approval.decision not in SAYS_NO]
     return Tally(
         counting=tuple(counting),
         set_aside=tuple(set_aside),
         counted={department: tuple(people) for department, people in counted.items()},
-        last_at=max((each.signed_at for each in said_yes), default=None),
+        last_at=max((each.approval.signed_at for each in said_yes), default=None),
+        heard_last_at=max((each.heard_at for each in said_yes), default=None),
     )
 
 

@@ -22,6 +22,8 @@ from sekisho.passes.judge import child_case, issuer_name, refusals
 from sekisho.passes.policy.case import Case
 from sekisho.passes.policy.evaluate import evaluate
 from sekisho.passes.policy.history import Committed, Scope
+from sekisho.passes.policy.records import Off, Policy
+from sekisho.passes.policy.weigh import is_known
 from sekisho.passes.records import (
     AnyInputs,
     Automatic,
@@ -71,6 +73,7 @@ def judge_child(register: Register, event: Issued) -> tuple[ChildHeard | None, C
     else:
         case = child_case(register, event.digest, child, wallet=wallet, fee=automatic.fee)
         findings.extend(_limit_findings(child, automatic, case))
+        findings.extend(_destination_findings(register.policy, automatic, case))
         findings.extend(refusals(evaluate(register.policy, case)))
         this = case.this
     heard = ChildHeard(digest=event.digest, child=child, seq=event.seq, findings=tuple(findings))
@@ -88,6 +91,8 @@ def hear_child(register: Register, event: Issued) -> None:
         return
     child = heard.child
     register.children[child.standing_digest][child.number] = heard
+    last = register.last_children.get(child.standing_digest, 0)
+    register.last_children[child.standing_digest] = max(last, child.number)
     register.child_places[heard.digest] = (child.standing_digest, child.number)
     register.batches[child.standing_digest, child.anchor].append(child.number)
     if this is not None:
@@ -149,8 +154,8 @@ def _family_findings(register: Register, child: Child, automatic: Automatic) -> 
     standing = standing_of(register, child.standing_digest)
     if standing.findings:
         findings.append(finding("passes.standing_not_allowed", child.standing_digest))
-    if standing.held_until is not None and child.issued_at < standing.held_until:
-        at = format_instant(standing.held_until)
+    if standing.held_until_at is not None and child.issued_at < standing.held_until_at:
+        at = format_instant(standing.held_until_at)
         findings.append(finding("passes.time_locked", name, held_until_at=at))
     if child.genesis_digest != register.genesis_digest:
         findings.append(
@@ -158,7 +163,7 @@ def _family_findings(register: Register, child: Child, automatic: Automatic) -> 
         )
     if child.chain != automatic.chain:
         findings.append(finding("passes.other_chain", name, chain=child.chain))
-    last = max(family, default=0)
+    last = register.last_children.get(child.standing_digest, 0)
     if child.number != last + 1:
         findings.append(finding("passes.child_number", name, expected=last + 1))
     elif family and child.issued_at < family[last].child.issued_at:
@@ -198,16 +203,22 @@ def _limit_findings(child: Child, automatic: Automatic, case: Case) -> list[Find
             findings.append(
                 finding("passes.child_limit", name, window=window, moved_sat=moved, most_sat=most)
             )
-    for each in case.destinations:
-        allowed = {
+    return findings
+
+
+def _destination_findings(policy: Policy, automatic: Automatic, case: Case) -> list[Finding]:
+    """Return whom a child pays that its standing pass does not let it pay.
+
+    What is listed must have cooled as long as the policy says, whatever wallets that rule is for.
+    """
+    cools = not isinstance(policy.allow_list, Off)
+    return [
+        finding("passes.child_destination", each.address, rule=automatic.destinations.value)
+        for each in case.destinations
+        if not {
             DestinationRule.ANY: True,
-            DestinationRule.ALLOW_LIST: each.listed_at is not None,
+            DestinationRule.ALLOW_LIST: each.listed_at is not None
+            and (not cools or is_known(policy, case, each)),
             DestinationRule.OWN_WALLETS: bool(each.own_wallet_id),
         }[automatic.destinations]
-        if not allowed:
-            findings.append(
-                finding(
-                    "passes.child_destination", each.address, rule=automatic.destinations.value
-                )
-            )
-    return findings
+    ]

@@ -15,8 +15,7 @@ from sekisho.kernel.canonical import Json, canonical_bytes, parse_canonical
 from sekisho.kernel.errors import BadInputError
 from sekisho.kernel.finding import Refused, finding
 from sekisho.kernel.ulid import make_ulid
-from sekisho.passes.adoption import live_of
-from sekisho.passes.ballots import why_set_aside
+from sekisho.passes.ballots import incoming, why_set_aside
 from sekisho.passes.bundle import bundle_lines
 from sekisho.passes.children import judge_child
 from sekisho.passes.documents import (
@@ -51,7 +50,7 @@ from sekisho.passes.records import (
     SignedApproval,
     SignedChild,
 )
-from sekisho.passes.register import ChildHeard, Register, proposed_roster, weighed
+from sekisho.passes.register import ChildHeard, Register, key_of, proposed_roster, weighed
 from sekisho.passes.verify import Standing, standing_of, time_findings
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -159,7 +158,7 @@ def state(
         now=now,
         words=words,
         reason=reason,
-        sequence=signer.take_sequence(next_number(desk.register, credential.credential_id)),
+        sequence=signer.take_sequence(next_number(desk.register, credential)),
     )
     return record_statement(desk, signer.sign(approval), now=now)
 
@@ -329,9 +328,9 @@ def owner_of_key(register: Register, digest: str, public_key: bytes) -> tuple[Pe
     raise BadInputError("key", "belongs to nobody on the roster")
 
 
-def next_number(register: Register, credential_id: str) -> int:
+def next_number(register: Register, credential: Credential) -> int:
     """Return the least number under which the journal holds no statement of a credential."""
-    return register.last_numbers.get(credential_id, 0) + 1
+    return register.last_numbers.get(key_of(credential), 0) + 1
 
 
 def filed_pass_digest(document: Json) -> str:
@@ -388,8 +387,8 @@ def _refuse_idle(register: Register, said: Said, approval: Approval) -> None:
     live = dict(register.live)
     proposed = proposed_roster(register, known.asked)
     if proposed is not None:
-        for name, each in live_of(proposed).items():
-            live.setdefault(name, each)
+        theirs = incoming(proposed, live, silent=register.suspended, retired=register.retired)
+        live = theirs | live
     reason = why_set_aside(ballot, known.asked, live, register.passkeys)
     if reason is not None:
         raise Refused([reason])

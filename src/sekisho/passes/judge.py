@@ -33,7 +33,7 @@ def case_of(
     """Return the case of a transfer: as it was committed, or as it would be now."""
     asked = register.passes[digest].asked
     commitment = register.committed.get(digest)
-    judged_at = _judged_at(register, heard.last_at or asked.not_before_at, commitment)
+    judged_at = _judged_at(heard.complete_at or asked.not_before_at, commitment)
     destinations = _destinations(register, transfer.payments, commitment)
     return Case(
         purpose=asked.purpose,
@@ -67,7 +67,7 @@ def child_case(
 ) -> Case:
     """Return the case of a child of a standing pass, issued now."""
     asked = register.passes[child.standing_digest].asked
-    judged_at = _judged_at(register, child.issued_at, None)
+    judged_at = child.issued_at
     destinations = _destinations(register, child.payments, None)
     requester = issuer_name(child.standing_digest)
     return Case(
@@ -101,7 +101,7 @@ def standing_case(
     """
     asked = register.passes[digest].asked
     commitment = register.committed.get(digest)
-    judged_at = _judged_at(register, heard.last_at or asked.not_before_at, commitment)
+    judged_at = _judged_at(heard.complete_at or asked.not_before_at, commitment)
     somewhere = Destination(
         address=issuer_name(digest),
         amount_sat=automatic.limits.day_max_sat,
@@ -146,12 +146,9 @@ def issuer_name(standing_digest: str) -> str:
     return f"{ISSUER}{standing_digest}"
 
 
-def _judged_at(register: Register, said_at: datetime, commitment: Commitment | None) -> datetime:
-    """Return the moment that limits count from; it never lies before an earlier commitment."""
-    if commitment is not None:
-        return commitment.at
-    last_at = register.last_committed_at
-    return said_at if last_at is None else max(said_at, last_at)
+def _judged_at(complete_at: datetime, commitment: Commitment | None) -> datetime:
+    """Return the moment that rules judge: as committed, or as it would be now."""
+    return complete_at if commitment is None else commitment.at
 
 
 def _before(register: Register, commitment: Commitment | None) -> int:

@@ -65,7 +65,7 @@ class InForce:
     digest: str
     since_seq: int
     since_at: datetime
-    """When the statement that completed the quorum was signed."""
+    """When its quorum was complete: the last statement signed, and in the journal."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +86,11 @@ class Commitment:
     position: int
 
 
+CredentialKey = tuple[str, bytes]
+"""A credential's id and public key: whoever proposes a roster in which an id that will once be
+another's has a key of their own uses up none of the other's numbers."""
+
+
 @dataclass(slots=True)
 class Register:
     """What a genesis digest leads to. Mutable while it follows a journal; see `fold`."""
@@ -102,6 +107,8 @@ class Register:
     nonces: dict[str, set[bytes]] = field(default_factory=lambda: defaultdict(set), repr=False)
     """What the holders of a wallet's keys were asked to sign, by the wallet's core digest."""
     passes: dict[str, Known] = field(default_factory=dict, repr=False)
+    named: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list), repr=False)
+    """The digests of the passes that have one id."""
     ballots: dict[str, list[Ballot]] = field(default_factory=lambda: defaultdict(list), repr=False)
     live: dict[str, Live] = field(default_factory=dict, repr=False)
     """The credentials whose statements count, by id."""
@@ -115,12 +122,16 @@ class Register:
     suspended: dict[str, int] = field(default_factory=dict)
     suspensions: list[tuple[str, datetime]] = field(default_factory=list)
     """Which officer suspended somebody, and when."""
+    turned: dict[str, int] = field(default_factory=dict)
+    """Where in the journal a person was last suspended or reinstated."""
     in_force: dict[tuple[SubjectType, str], InForce] = field(default_factory=dict)
     adopted: dict[str, InForce] = field(default_factory=dict, repr=False)
     """Admin passes that took effect, by digest."""
     children: dict[str, dict[int, ChildHeard]] = field(
         default_factory=lambda: defaultdict(dict), repr=False
     )
+    last_children: dict[str, int] = field(default_factory=dict, repr=False)
+    """The highest number of a child of each standing pass."""
     child_places: dict[str, tuple[str, int]] = field(default_factory=dict, repr=False)
     """Standing pass and number of every child, by its digest."""
     batches: dict[tuple[str, OutPoint], list[int]] = field(
@@ -128,7 +139,6 @@ class Register:
     )
     """The numbers of the children that share a standing pass and an anchor."""
     committed: dict[str, Commitment] = field(default_factory=dict, repr=False)
-    last_committed_at: datetime | None = None
     history: History = field(default_factory=History, repr=False)
     known_addresses: KnownAddresses = field(default_factory=KnownAddresses, repr=False)
     listed: dict[str, datetime] = field(default_factory=dict, repr=False)
@@ -138,13 +148,11 @@ class Register:
     """In force, by id."""
     policy: Policy | None = None
     """In force."""
-    numbers: dict[tuple[str, int], bytes] = field(default_factory=dict, repr=False)
+    numbers: dict[tuple[CredentialKey, int], bytes] = field(default_factory=dict, repr=False)
     """The statement that was heard first under each credential's number."""
-    last_numbers: dict[str, int] = field(default_factory=dict, repr=False)
-    counters: dict[str, int] = field(default_factory=dict, repr=False)
+    last_numbers: dict[CredentialKey, int] = field(default_factory=dict, repr=False)
+    counters: dict[CredentialKey, int] = field(default_factory=dict, repr=False)
     """The highest signature count that each authenticator has shown."""
-    just_judged: tuple[str, object] | None = field(default=None, repr=False)
-    """What the last event made of one pass, until the next event."""
     book_of: tuple[frozenset[str], ScriptBook] | None = field(default=None, repr=False)
 
     @property
@@ -242,7 +250,9 @@ def hear_asked(register: Register, event: Asked) -> None:
             finding("passes.pass_unreadable", error.where, reason=error.reason)
         )
         return
-    register.passes.setdefault(event.digest, Known(asked=asked, seq=event.seq))
+    if event.digest not in register.passes:
+        register.passes[event.digest] = Known(asked=asked, seq=event.seq)
+        register.named[asked.pass_id].append(event.digest)
 
 
 def hear_said(register: Register, event: Said) -> Ballot | None:
@@ -255,17 +265,17 @@ def hear_said(register: Register, event: Said) -> Ballot | None:
         )
         return None
     ballot = weighed(register, event, approval)
-    number = (approval.credential_id, approval.sequence)
-    if ballot.genuine:
+    if ballot.credential is not None:
+        key = key_of(ballot.credential)
+        number = (key, approval.sequence)
         if register.numbers.get(number) == event.signed.document:
             return None  # the same statement again, perhaps signed again
         register.numbers.setdefault(number, event.signed.document)
-        last = register.last_numbers.get(approval.credential_id, 0)
-        register.last_numbers[approval.credential_id] = max(last, approval.sequence)
+        last = register.last_numbers.get(key, 0)
+        register.last_numbers[key] = max(last, approval.sequence)
         if ballot.assertion is not None:
-            name = approval.credential_id
-            seen = register.counters.get(name, 0)
-            register.counters[name] = max(seen, ballot.assertion.sign_count)
+            seen = register.counters.get(key, 0)
+            register.counters[key] = max(seen, ballot.assertion.sign_count)
     register.ballots[approval.pass_digest].append(ballot)
     return ballot
 
@@ -281,14 +291,23 @@ def read_issued(register: Register, event: Issued) -> Child | None:
         return None
 
 
+def key_of(credential: Credential) -> CredentialKey:
+    """Return what a credential's numbers and counts are kept under."""
+    return credential.credential_id, credential.public_key
+
+
 def proposed_roster(register: Register, asked: Pass) -> Roster | None:
     """Return the readable roster that an admin pass would put in force, or None."""
     action = asked.action
     if getattr(action, "subject_type", None) not in {SubjectType.ROSTER, SubjectType.RECOVERY}:
         return None
     document = register.documents.get(("roster", getattr(action, "new_digest", "")))
-    if document is None:
-        return None
+    return None if document is None else _readable_roster(document)
+
+
+@lru_cache(maxsize=64)
+def _readable_roster(document: bytes) -> Roster | None:
+    """Read each proposed roster once: a flood of statements on it must not cost its length."""
     try:
         return read_roster(document, "proposed roster")
     except BadInputError:
@@ -311,12 +330,13 @@ def weighed(register: Register, event: Said, approval: Approval) -> Ballot:
         fault = finding("passes.signature_invalid", who, decision=approval.decision.value)
         return _ballot(event, approval, faults=(fault,))
     faults: list[Finding] = []
-    held = register.numbers.get((name, approval.sequence), event.signed.document)
+    key = key_of(credential)
+    held = register.numbers.get((key, approval.sequence), event.signed.document)
     if held != event.signed.document:
         faults.append(finding("passes.sequence_reused", who, sequence=approval.sequence))
     if approval.terminal_id not in {each.terminal_id for each in register.roster.terminals}:
         faults.append(finding("passes.terminal_unknown", who, terminal_id=approval.terminal_id))
-    seen = register.counters.get(name, 0)
+    seen = register.counters.get(key, 0)
     if (seen or assertion.sign_count) and assertion.sign_count <= seen:
         faults.append(
             finding(

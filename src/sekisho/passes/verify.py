@@ -13,7 +13,7 @@ and the time. What comes back names every reason against, never a bare yes.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from sekisho.kernel.errors import BadInputError
@@ -56,8 +56,10 @@ class Standing:
     """Every rule of the policy in force with what it says; empty where none was asked."""
     adopted: InForce | None = None
     """When an admin pass took effect; None for the others, and while it has not."""
-    held_until: datetime | None = None
+    held_until_at: datetime | None = None
     """The end of the time lock, once the quorum is complete."""
+    complete_at: datetime | None = None
+    """The moment for which the policy judged it; before that it allows nothing."""
 
 
 def wallet_in_force(register: Register, wallet_id: str) -> tuple[Wallet | None, list[Finding]]:
@@ -100,6 +102,10 @@ def standing_of(register: Register, digest: str) -> Standing:
             adopted=adopted,
         )
     standing, _ = judged(register, digest, known.asked, heard)
+    if not standing.findings and digest not in register.committed:
+        # It became good by something that happened elsewhere, and no limit has counted it.
+        why = finding("passes.not_counted", known.asked.pass_id)
+        return replace(standing, findings=(why,))
     return standing
 
 
@@ -116,7 +122,7 @@ def judged(
     findings.extend(_wallet_findings(register, asked, wallet))
     outcomes: tuple[Outcome, ...] = ()
     this = None
-    held_until = None
+    held_until_at = complete_at = None
     if register.policy is None:
         findings.append(finding("passes.policy_missing", asked.pass_id))
     elif wallet is not None:
@@ -129,7 +135,8 @@ def judged(
         )
         this = case.this
         held = timedelta(seconds=hold_seconds(outcomes))
-        held_until = case.judged_at + held if held else None
+        complete_at = case.judged_at
+        held_until_at = complete_at + held if held else None
     standing = Standing(
         digest=digest,
         asked=asked,
@@ -138,7 +145,8 @@ def judged(
         findings=tuple(findings),
         set_aside=heard.set_aside,
         outcomes=outcomes,
-        held_until=None if findings else held_until,
+        held_until_at=None if findings else held_until_at,
+        complete_at=complete_at,
     )
     return standing, this
 
@@ -162,7 +170,7 @@ def commit_if_complete(register: Register, digest: str) -> None:
     known = register.passes.get(digest)
     if known is None or digest in register.committed:
         return
-    if isinstance(known.asked.action, Admin):
+    if isinstance(known.asked.action, Admin) or _wallet_id(known.asked) not in register.wallets:
         return
     standing, this = judged(register, digest, known.asked, tally_of(register, digest))
     if standing.findings or this is None:
@@ -176,7 +184,6 @@ def commit_if_complete(register: Register, digest: str) -> None:
 def commit(register: Register, this: Committed) -> None:
     """Enter a movement into the history."""
     register.committed[this.digest] = Commitment(at=this.at, position=len(register.history))
-    register.last_committed_at = this.at
     register.history.commit(this)
     for address, _ in this.destinations:
         register.known_addresses.add(address)
@@ -189,11 +196,12 @@ def time_findings(standing: Standing, *, now: datetime) -> list[Finding]:
     """
     asked = standing.asked
     findings: list[Finding] = []
-    if now < asked.not_before_at:
-        at = format_instant(asked.not_before_at)
+    from_at = max(asked.not_before_at, standing.complete_at or asked.not_before_at)
+    if now < from_at:
+        at = format_instant(from_at)
         findings.append(finding("passes.not_yet_valid", asked.pass_id, not_before_at=at))
-    if standing.held_until is not None and now < standing.held_until:
-        at = format_instant(standing.held_until)
+    if standing.held_until_at is not None and now < standing.held_until_at:
+        at = format_instant(standing.held_until_at)
         findings.append(finding("passes.time_locked", asked.pass_id, held_until_at=at))
     if now >= asked.expires_at:
         at = format_instant(asked.expires_at)
@@ -259,8 +267,8 @@ def _wallet_findings(register: Register, asked: Pass, wallet: Wallet | None) -> 
 
 def _reuses_anchor(register: Register, transfer: Transfer) -> bool:
     """Return whether a pass of the id that a transfer replaces has the same anchor."""
+    named = register.named.get(transfer.replacement.replaces, ())
     return any(
-        isinstance(each.asked.action, Transfer) and each.asked.action.anchor == transfer.anchor
-        for each in register.passes.values()
-        if each.asked.pass_id == transfer.replacement.replaces
+        isinstance(action, Transfer) and action.anchor == transfer.anchor
+        for action in (register.passes[digest].asked.action for digest in named)
     )

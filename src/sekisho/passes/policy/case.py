@@ -52,7 +52,7 @@ class Case:
     asked_at: datetime
     """When the requester signed, or the issuer."""
     judged_at: datetime
-    """When the last approval that counts was signed; never before what was committed earlier."""
+    """When the last approval that counts was both signed and in the journal."""
     approved_by: Mapping[str, tuple[str, ...]]
     """The people who count, by department; the requester is never among them."""
     own_machine: tuple[str, ...]

@@ -38,8 +38,8 @@ class Committed:
     """Names the keys that can move the wallet: two wallets under one set of keys share it."""
     requester: str
     anchor: str
-    """The outpoint: of passes with one anchor the chain allows one, so the largest counts. Children
-    with one anchor are paid together, so each counts."""
+    """The outpoint: of passes with one anchor the chain allows one, so the largest counts.
+    Children with one anchor are paid together, so each counts."""
     customers: bool
     """Whether customers' coins leave (the wallet's segregation)."""
     destinations: tuple[tuple[str, Sat], ...]
