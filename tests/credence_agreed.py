@@ -34,7 +34,7 @@ def agreed(evidence: Evidence, genesis_digest: str, *, now: datetime = NOW) -> C
     assert credence.policy_digest == trust.policy_digest
     holds = {each.digest: each.held_until_at for each in credence.grants}
     for digest in credence.believed:
-        assert holds[digest] == standing_of(trust, digest).held_until
+        assert holds[digest] == standing_of(trust, digest).held_until_at
     return credence
 
 

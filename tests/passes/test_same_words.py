@@ -6,7 +6,6 @@ more costs 45 times as many. What that means for twelve, `make bench ONLY=words`
 """
 
 from dataclasses import replace
-from itertools import count
 
 from attacks import ASKED, BASE, COIN, WALLET
 from world import digest_of, transfer_pass
@@ -31,12 +30,12 @@ def variants(asked: Pass, how_many: int) -> dict[tuple[str, ...], Pass]:
 def test_an_author_finds_two_passes_that_share_two_words_and_never_twelve() -> None:
     honest = variants(ASKED, 3_000)
     thiefs = transfer_pass(BASE, WALLET, [payment(stranger(9), 10_000_000)], COIN)
-    for tried in count():
-        assert tried < 30_000, "2**22 pairs of words, and far more pairs of passes"
+    for tried in range(30_000):  # 2**22 pairs of words, and far more pairs of passes
         varied = replace(thiefs, purpose=f"{thiefs.purpose} [{tried}]")
         words = digest_words(bytes.fromhex(digest_of(varied)), "en")
         benign = honest.get(words[:WORDS_COMPARED])
         if benign is not None:
             break
+    assert benign is not None
     assert benign.action != varied.action
     assert digest_words(bytes.fromhex(digest_of(benign)), "en") != words

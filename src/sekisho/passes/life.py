@@ -121,7 +121,7 @@ def state_of_pass(
         return PassState.DEAD
     if codes:
         return PassState.ASKED
-    held = standing.held_until is not None and now < standing.held_until
+    held = standing.held_until_at is not None and now < standing.held_until_at
     return PassState.ISSUED if issued and not held else PassState.APPROVED
 
 

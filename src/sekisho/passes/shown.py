@@ -46,13 +46,15 @@ def standing_json(standing: Standing, *, state: str = "") -> dict[str, Json]:
             }
             for each in standing.ballots
         ],
-        "held_until": "" if standing.held_until is None else format_instant(standing.held_until),
+        "held_until_at": ""
+        if standing.held_until_at is None
+        else format_instant(standing.held_until_at),
         "findings": findings_json(standing.findings),
         "set_aside": findings_json(standing.set_aside),
     }
 
 
-def outcomes_json(outcomes: Sequence[Outcome]) -> Json:
+def outcomes_json(outcomes: Sequence[Outcome]) -> dict[str, Json]:
     """Return what every rule of a policy says, as a document."""
     return {
         "allowed": is_allowed(outcomes),
