@@ -169,7 +169,7 @@ def impostor(of: Person) -> Person:
     name = of.credentials[0].credential_id
     mine = key_of("mallory").public_key().public_bytes_raw()
     credential = replace(of.credentials[0], credential_id=name, public_key=mine)
-    return replace(of, person_id="mallory", credentials=(credential,))
+    return replace(of, person_id="mallory", name="Mallory", credentials=(credential,))
 
 
 def other_people(random: Random, old: Roster) -> list[Person]:

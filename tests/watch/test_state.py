@@ -149,8 +149,7 @@ def test_wallets_in_force_are_watched_and_no_others() -> None:
     [registration] = [
         each.asked
         for each in trust_of(setting.world).passes.values()
-        if isinstance(each.asked.action, Admin)
-        and each.asked.action.subject_id == HOT.wallet_id
+        if isinstance(each.asked.action, Admin) and each.asked.action.subject_id == HOT.wallet_id
     ]
     voided = void(setting.world, registration)
     for world in (forked, voided):
