@@ -134,6 +134,15 @@ def test_any_text_at_all_gets_an_answer(text: str) -> None:
     skeleton(text)
 
 
+@given(text=st.text(alphabet="Aa1~!- é漢\x7f\t", max_size=12))
+def test_the_short_way_for_plain_names_leads_nowhere_else(text: str) -> None:
+    try:
+        accepted = check_name(text, "name") == text
+    except BadInputError:
+        accepted = False
+    assert accepted == (not name_findings(text, "name"))
+
+
 @given(text=st.text(alphabet="Aあア漢一ーロ口1０Ａｱﾞ \u3000\u0301eか\u3099"))
 def test_what_a_keyboard_makes_is_made_normal_once_and_for_all(text: str) -> None:
     once = normal_name(text)

@@ -24,6 +24,7 @@ from sekisho.chains.bitcoin.transaction import OutPoint
 from sekisho.kernel.canonical import Json, canonical_bytes, parse_json
 from sekisho.kernel.digest import tagged_digest
 from sekisho.kernel.money import SUPPLY_MAX_SAT, Sat
+from sekisho.kernel.names import name_findings, normal_name
 from sekisho.passes.documents import (
     SEQUENCE_MAX,
     approval_bytes,
@@ -68,6 +69,9 @@ ids = st.from_regex(r"[a-z0-9][a-z0-9._-]{0,20}", fullmatch=True)
 digests = st.binary(min_size=32, max_size=32).map(bytes.hex)
 instants = st.integers(0, 10**9).map(lambda seconds: NOW + timedelta(seconds=seconds))
 lines = st.text(min_size=1, max_size=30).filter(str.isprintable)
+purposes = st.text(alphabet="abz 09あん漢字ーアｱ・、（）é", min_size=1, max_size=30).map(
+    normal_name
+)
 uint32 = st.integers(0, 2**32 - 1)
 outpoints = st.builds(OutPoint, txid=digests, vout=uint32)
 payments = st.builds(
@@ -115,7 +119,7 @@ def passes(draw: st.DrawFn) -> Pass:
         action=draw(st.sampled_from([asked.action, ADMIN.action])),
         requester=draw(ids),
         terminal_id=draw(ids),
-        purpose=draw(lines),
+        purpose=draw(purposes.filter(lambda text: not name_findings(text, "purpose"))),
         not_before_at=starts,
         expires_at=starts + timedelta(seconds=draw(st.integers(1, 10**6))),
         genesis_digest=draw(digests),

@@ -254,10 +254,39 @@ def test_a_pass_ends_after_it_begins() -> None:
     read_pass(canonical_bytes(later), "pass")
 
 
-def test_words_that_merely_look_strange_are_words() -> None:
-    """A homoglyph in free text fools nobody: what is bound are ids, scripts and amounts."""
-    for purpose in ("出金 山田　太郎", "p\u0430y", "é", "🏯"):
+@pytest.mark.parametrize(
+    "purpose",
+    [
+        "出金 山田　太郎",
+        "日次集約（コールド→ホット）　6月1日分、担当：髙橋",
+        "㈱関所の依頼による移替え №12、データセンター経費",
+        "ゼロ・カンパニー宛て 1,500万円相当（約¥15,000,000）",
+        "Müller & Søn's fee, 50 % of “June”",
+        "é",
+    ],
+)
+def test_an_honest_purpose_is_read(purpose: str) -> None:
+    document = canonical_bytes(changed(TRANSFER_DOCUMENT, ["purpose"], purpose))
+    assert read_pass(document, "pass").purpose == purpose
+
+
+@pytest.mark.parametrize(
+    "purpose",
+    [
+        "p\u0430yment",  # a Cyrillic letter
+        "デ一タ費",  # a kanji between katakana
+        "to the vault\u2800",
+        "Z\u0300\u0316\u0301algo",
+        "１，０００万円",  # not as everybody else writes it
+        " to the vault",
+        "🏯",
+    ],
+)
+def test_a_purpose_that_deceives_is_refused(purpose: str) -> None:
+    """Approvers read it beside the amount, and believe it."""
+    with pytest.raises(BadInputError) as refused:
         read_pass(canonical_bytes(changed(TRANSFER_DOCUMENT, ["purpose"], purpose)), "pass")
+    assert refused.value.where == "pass.purpose"
 
 
 NOT_CANONICAL = [

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 from document_paths import changed, paths_of, place, without
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from world_people import (
     NOW,
@@ -19,6 +19,7 @@ from world_people import (
 from sekisho.kernel.canonical import Json, canonical_bytes, parse_json
 from sekisho.kernel.digest import tagged_digest
 from sekisho.kernel.errors import BadInputError
+from sekisho.kernel.names import look_alikes
 from sekisho.passes.records import Quorum, Roster
 from sekisho.passes.roster import read_roster, roster_bytes, roster_digest
 
@@ -49,6 +50,9 @@ def test_a_roster_is_read_back_as_it_was_written(
         for department in departments
         for number in range(members)
     )
+    assume(not look_alikes(departments))
+    assume(not look_alikes(each.person_id for each in people))
+    assume(not look_alikes(each.name for each in people))
     quorum = Quorum(at_least=tuple((name, members) for name in sorted(departments)))
     written = roster(
         version=version,
@@ -96,6 +100,9 @@ WRONG: list[tuple[list[str | int], Json]] = [
     (["people", 0, "person_id"], "\u0430oki"),
     (["people", 0, "name"], ""),
     (["people", 0, "name"], "Aoki\u0000"),
+    (["people", 0, "name"], "\u0410oki"),
+    (["people", 0, "name"], "青木\u3164"),
+    (["terminals", 0, "name"], "Ｄｅｓｋ"),
     (["people", 0, "department"], "Ops"),
     (["people", 0, "credentials"], []),
     (["people", 0, "credentials", 0, "credential_id"], ""),
@@ -214,3 +221,38 @@ def test_what_no_single_field_shows_is_refused(what: str) -> None:
     found = refusal_of(written)
     assert found.where == where
     assert reason in found.reason
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("佐藤 葵", "佐藤 蒼"),
+        ("髙橋 一", "高橋 一"),
+        ("斉藤　力", "斎藤　カ"),
+        ("陳 偉", "Sørensen"),
+    ],
+)
+def test_honest_names_stand_side_by_side(names: tuple[str, str]) -> None:
+    first, second, *rest = roster().people
+    people = (replace(first, name=names[0]), replace(second, name=names[1]), *rest)
+    document = roster_bytes(roster(people=people))
+    assert [each.name for each in read_roster(document, "roster").people[:2]] == list(names)
+
+
+def test_two_people_of_one_name_are_told_apart_by_their_ids() -> None:
+    people = tuple(replace(each, name="佐藤 葵") for each in roster().people)
+    read_roster(roster_bytes(roster(people=people)), "roster")
+
+
+def test_names_that_a_hurried_approver_confuses_are_refused() -> None:
+    first, second, *rest = roster().people
+    for other in (
+        replace(second, person_id="aokl"),
+        replace(second, name="AOKI"),
+        replace(second, name="Aokl"),
+    ):
+        found = refusal_of(roster(people=(first, other, *rest)))
+        assert found.where == "roster.people"
+        assert "look alike" in found.reason
+    desks = (roster().terminals[0], replace(roster().terminals[1], terminal_id="desk-l"))
+    assert refusal_of(roster(terminals=desks)).where == "roster.terminals"

@@ -7,6 +7,7 @@ from sekisho.app import Installation, current_time, new_id
 from sekisho.edges.keys import UnlockedKey, take_sequence
 from sekisho.kernel.errors import BadInputError
 from sekisho.kernel.finding import Refused
+from sekisho.kernel.names import normal_name
 from sekisho.passes.flow import Desk, Signer, ask, file_document, open_desk
 from sekisho.passes.fold import why_not_trusted
 from sekisho.passes.records import (
@@ -74,7 +75,7 @@ def ask_with(
         pass_id=new_id(now),
         requester=owner_of(register.roster, key.public_key, str(key.path)),
         terminal_id=terms.terminal_id,
-        purpose=terms.purpose,
+        purpose=normal_name(terms.purpose),  # full-width digits, as a keyboard made them
         not_before_at=now,
         expires_at=now + terms.valid_for,
         genesis_digest=register.genesis_digest,

@@ -36,6 +36,7 @@ from sekisho.kernel.errors import BadInputError
 from sekisho.kernel.fields import Fields
 from sekisho.kernel.finding import Refused
 from sekisho.kernel.instants import format_instant
+from sekisho.kernel.names import normal_name
 from sekisho.kernel.words import digest_words
 from sekisho.passes.duress import commitment, joined, openings_bytes
 from sekisho.passes.flow import file_document, open_desk
@@ -169,7 +170,7 @@ def new(
     roster = Roster(
         version=1,
         previous_digest="",
-        exchange=exchange,
+        exchange=normal_name(exchange),
         created_at=now,
         expires_at=now + timedelta(days=days),
         departments=tuple(sorted({each.department for each in people})),

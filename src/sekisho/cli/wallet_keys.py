@@ -25,6 +25,7 @@ from sekisho.cli.wallets import put_in_force
 from sekisho.kernel.canonical import Json
 from sekisho.kernel.catalogue import findings_json
 from sekisho.kernel.errors import BadInputError, WorldError
+from sekisho.kernel.names import normal_name
 from sekisho.passes.flow import file_document
 from sekisho.passes.records import SubjectType
 from sekisho.passes.register import KEY_REGISTER_ID, Register
@@ -88,7 +89,7 @@ def challenge(
         network = here.workspace.network
         wallet = Wallet(
             wallet_id=wallet_id,
-            name=name or wallet_id,
+            name=normal_name(name) or wallet_id,
             chain=network.caip2,
             asset="BTC",
             descriptor=check_descriptor(descriptor, network, "descriptor"),

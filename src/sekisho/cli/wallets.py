@@ -27,6 +27,7 @@ from sekisho.edges.keys import UnlockedKey
 from sekisho.kernel.canonical import Json, canonical_bytes
 from sekisho.kernel.errors import BadInputError
 from sekisho.kernel.money import format_btc
+from sekisho.kernel.names import normal_name
 from sekisho.passes.flow import Desk
 from sekisho.passes.records import SubjectType
 from sekisho.passes.shown import subject_of
@@ -75,7 +76,7 @@ def register(
         network = here.workspace.network
         wallet = Wallet(
             wallet_id=wallet_id,
-            name=name or wallet_id,
+            name=normal_name(name) or wallet_id,
             chain=network.caip2,
             asset="BTC",
             descriptor=check_descriptor(descriptor, network, "descriptor"),

@@ -39,6 +39,7 @@ from sekisho.passes.records import (
     SubjectType,
     Transfer,
 )
+from sekisho.wallets.documents import read_name
 
 PASS_FORMAT = "sekisho/pass/v1"
 CHILD_FORMAT = "sekisho/child/v1"
@@ -104,7 +105,7 @@ def read_pass(data: bytes, where: str) -> Pass:
         pass_id=check_ulid(fields.text("pass_id"), fields.where("pass_id")),
         requester=read_id(fields, "requester"),
         terminal_id=read_id(fields, "terminal_id"),
-        purpose=fields.text("purpose"),
+        purpose=read_name(fields, "purpose"),
         not_before_at=fields.instant("not_before"),
         expires_at=fields.instant("expires"),
         genesis_digest=read_digest(fields, "genesis_digest"),

@@ -14,6 +14,7 @@ from sekisho.kernel.errors import BadInputError
 from sekisho.kernel.fields import Fields
 from sekisho.kernel.finding import Finding, finding
 from sekisho.kernel.instants import format_instant
+from sekisho.kernel.names import look_alikes
 from sekisho.passes.assertion import check_public_key, console_rp_id
 from sekisho.passes.records import (
     NOBODY,
@@ -24,7 +25,7 @@ from sekisho.passes.records import (
     Roster,
     Terminal,
 )
-from sekisho.wallets.documents import check_id
+from sekisho.wallets.documents import check_id, read_name
 
 FORMAT = "sekisho/roster/v1"
 _HANDLE_MAX_BYTES = 1023
@@ -69,8 +70,8 @@ def read_roster(data: bytes, where: str) -> Roster:
     """Return the roster in canonical bytes.
 
     Raises `BadInputError` at the field for anything that is not exactly a roster: an id twice, a
-    key of two people or one that anybody can sign for, a department that nobody named, a quorum
-    that cannot be met or that one department meets.
+    key of two people or one that anybody can sign for, a name that deceives or resembles another,
+    a department that nobody named, a quorum that cannot be met or that one department meets.
     """
     fields = Fields(parse_canonical(data, where), where)
     fields.choice("format", (FORMAT,))
@@ -78,7 +79,7 @@ def read_roster(data: bytes, where: str) -> Roster:
     roster = Roster(
         version=fields.integer("version", at_least=1, at_most=2**31),
         previous_digest=fields.hex("previous_digest", size=32, empty=True).hex(),
-        exchange=fields.text("exchange"),
+        exchange=read_name(fields, "exchange"),
         created_at=fields.instant("created"),
         expires_at=fields.instant("expires"),
         departments=fields.texts("departments"),
@@ -145,12 +146,27 @@ def _check_whole(roster: Roster, where: str) -> None:
     _once([person.person_id for person in roster.people], f"{where}.people")
     _once([each.terminal_id for each in roster.terminals], f"{where}.terminals")
     _once(list(roster.witnesses), f"{where}.witnesses")
+    _check_names(roster, where)
     _check_credentials(roster, f"{where}.people.credentials")
     departments = frozenset(roster.departments)
     for person in roster.people:
         if person.department not in departments:
             raise BadInputError(f"{where}.people", f"{person.department!r} is no department")
     _check_quorums(roster, f"{where}.quorum")
+
+
+def _check_names(roster: Roster, where: str) -> None:
+    """Raise for two names that a hurried approver takes for one: `yamada` and `yarnada`."""
+    people, terminals = roster.people, roster.terminals
+    for place, names in (
+        ("departments", roster.departments),
+        ("people", [each.person_id for each in people]),
+        ("people", [each.name for each in people]),
+        ("terminals", [each.terminal_id for each in terminals]),
+        ("terminals", [each.name for each in terminals]),
+    ):
+        for one, other in look_alikes(names):
+            raise BadInputError(f"{where}.{place}", f"{one!r} and {other!r} look alike")
 
 
 def _check_credentials(roster: Roster, where: str) -> None:
@@ -222,7 +238,7 @@ def _person_document(person: Person) -> Json:
 def _read_person(fields: Fields) -> Person:
     person = Person(
         person_id=check_id(fields.text("person_id"), fields.where("person_id")),
-        name=fields.text("name"),
+        name=read_name(fields, "name"),
         department=check_id(fields.text("department"), fields.where("department")),
         credentials=fields.each("credentials", read_credential),
         officer=fields.boolean("officer"),
@@ -258,7 +274,7 @@ def read_credential(fields: Fields) -> Credential:
 def _read_terminal(fields: Fields) -> Terminal:
     terminal = Terminal(
         terminal_id=check_id(fields.text("terminal_id"), fields.where("terminal_id")),
-        name=fields.text("name"),
+        name=read_name(fields, "name"),
     )
     fields.done()
     return terminal
