@@ -39,6 +39,7 @@ def test_the_quick_start_works_as_written(tmp_path: Path) -> None:
         "LC_ALL": "C.UTF-8",
         "COLUMNS": "200",
     }
+    (tmp_path / "docs").symlink_to(ROOT / "docs")
     subprocess.run(
         ["sekisho", "drill", "--out", "build/drill"],
         cwd=tmp_path,
@@ -63,4 +64,6 @@ def test_the_quick_start_works_as_written(tmp_path: Path) -> None:
         assert f"[{code}]" in said
     assert "DEVIATING" in said
     assert said.count("exit code 3") == 2
+    assert "The policy says yes." in said
     assert "Every entry is as it was written" in said
+    assert said.endswith("The pass is good.\n")
