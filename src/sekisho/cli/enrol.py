@@ -34,6 +34,11 @@ from sekisho.passes.roster import credential_document, read_credential
 app = typer.Typer()
 _BEFORE_GENESIS = "00" * 32
 """What stands for the genesis in the enrolments from which the genesis itself is made."""
+PROMPTS = Prompts(
+    ask_pin=lambda: str(typer.prompt("PIN of your security key", hide_input=True, err=True)),
+    say_touch=lambda: notes().print("Touch your security key."),
+)
+"""How whoever sits here is asked."""
 _ROOT_MAX_BYTES = 64 * 1024
 _CREDENTIAL_MAX_BYTES = 16 * 1024
 
@@ -56,21 +61,8 @@ def security_key(
     json: JsonOption = False,
 ) -> None:
     """Enrol the security key that is plugged in here; its file goes into the next roster."""
-    genesis = ""
-    if (workspace / CONFIGURATION).exists():
-        genesis = open_workspace(workspace).genesis_digest
-    ceremony = Ceremony(
-        genesis_digest=genesis or _BEFORE_GENESIS,
-        person_id=person,
-        terminal_id=terminal,
-        kind=CredentialKind.FIDO2,
-        nonce=secrets.token_bytes(32),
-    )
-    prompts = Prompts(
-        ask_pin=lambda: str(typer.prompt("PIN of your security key", hide_input=True, err=True)),
-        say_touch=lambda: notes().print("Touch your security key."),
-    )
-    registration = enrol_key(only_key(plugged_keys()), ceremony, prompts, known_handles=())
+    ceremony = _ceremony(person, terminal, workspace)
+    registration = enrol_key(only_key(plugged_keys()), ceremony, PROMPTS, known_handles=())
     roots = [read_file(path, limit_bytes=_ROOT_MAX_BYTES) for path in root or ()]
     enrolled = enrol(
         ceremony,
@@ -98,6 +90,20 @@ def security_key(
         return
     put_findings(enrolled.findings, style="yellow")
     say(f"Enrolled {enrolled.credential.credential_id}; {out} goes into the next roster.")
+
+
+def _ceremony(person: str, terminal: str, workspace: Path) -> Ceremony:
+    """Return a fresh ceremony, for the genesis that is pinned here, if one is."""
+    genesis = ""
+    if (workspace / CONFIGURATION).exists():
+        genesis = open_workspace(workspace).genesis_digest
+    return Ceremony(
+        genesis_digest=genesis or _BEFORE_GENESIS,
+        person_id=person,
+        terminal_id=terminal,
+        kind=CredentialKind.FIDO2,
+        nonce=secrets.token_bytes(32),
+    )
 
 
 @app.command("commit")
