@@ -27,7 +27,8 @@ def test_a_pass_is_watched_as_it_was_approved() -> None:
     [touched] = lookout(setting.world, [setting.wallet]).state.passes
     assert touched.transfer == setting.asked.action
     assert (touched.pass_id, touched.allowed) == (setting.asked.pass_id, True)
-    assert touched.not_before_at == setting.asked.not_before_at
+    assert touched.not_before_at == NOW  # of the last approval: later than the pass says
+    assert setting.asked.not_before_at < NOW
     assert touched.expires_at == setting.asked.expires_at
     assert (touched.cleared, touched.seen_txids) == ((), ())
 
