@@ -13,15 +13,18 @@ from sekisho.drills.dmm_2024.page import page
 from sekisho.drills.dmm_2024.records import NAME, Outcome, Variant
 from sekisho.edges.workspace import Workspace, create_workspace, open_workspace, pin_genesis
 from sekisho.journal.checkpoints import open_checkpoint
-from sekisho.journal.flow import begin_log, read_vkey
+from sekisho.journal.flow import begin_log, checkpoint_journal, read_vkey
 from sekisho.journal.notes import NOTE_MAX_BYTES
 from sekisho.journal.store import JournalStore, create_journal_on_server, open_journal
 from sekisho.kernel.errors import BadInputError, WorldError
 from sekisho.kernel.instants import to_second
 from sekisho.kernel.ulid import make_ulid
+from sekisho.passes.flow import bundle_of, open_desk
 from sekisho.wallets.store import ChainStore
 
 _DRILL_MARKER = ".sekisho-drill"
+BUNDLE = "pass.bundle"
+"""The file from which the drill's pass is verified offline."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,9 +142,11 @@ def play_dmm_2024(out: Path, variant: Variant) -> Played:
         vkey = str(read_vkey(workspace.vkey_path))
         outcome = replay(here.journal, variant, journal_key=vkey)
         here.chain.keep([outcome.funding])
-    pin_genesis(workspace, outcome.genesis_digest)
+        workspace = pin_genesis(workspace, outcome.genesis_digest)
+        bundle = _drill_bundle(here, outcome)
     written = {
         "index.html": page(outcome).encode(),
+        **({BUNDLE: bundle} if bundle else {}),
         "outflow.psbt": outcome.psbt,
         "outflow_tx.hex": outcome.outflow.serialize().hex().encode() + b"\n",
         "funding_tx.hex": outcome.funding.serialize().hex().encode() + b"\n",
@@ -149,3 +154,22 @@ def play_dmm_2024(out: Path, variant: Variant) -> Played:
     for name, data in written.items():
         (folder / name).write_bytes(data)
     return Played(outcome=outcome, files=(*(folder / name for name in written), workspace.root))
+
+
+def _drill_bundle(here: Installation, outcome: Outcome) -> bytes:
+    """Sign a checkpoint of the whole journal, and return the bundle of the drill's pass under it.
+
+    Empty in the variant without a pass.
+    """
+    checkpoint_journal(
+        here.workspace.journal_path,
+        key=here.workspace.key_path,
+        vkey=here.workspace.vkey_path,
+        last_signed=here.workspace.last_checkpoint_path,
+        watch=lambda rows, _: rows,
+    )
+    if outcome.standing is None:
+        return b""
+    note, size = checkpoint_of(here)
+    desk = open_desk(here.journal, genesis_digest=outcome.genesis_digest)
+    return b"".join(bundle_of(desk, outcome.standing.digest, note, size=size))

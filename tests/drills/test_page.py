@@ -96,7 +96,8 @@ def test_nothing_is_left_untranslated(variant: Variant) -> None:
     root = pages(variant)
     for each in article(root, "ja").texts(without=("code",), languages=("en",)):
         assert not ENGLISH.search(each), each
-    for each in article(root, "en").texts(without=("code",), languages=("ja",)):
+    # A Japanese law is cited by its own name, beside what it is called in English.
+    for each in article(root, "en").texts(without=("code", "cite"), languages=("ja",)):
         assert not JAPANESE.search(each), each
 
 

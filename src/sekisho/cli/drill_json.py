@@ -3,10 +3,12 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from sekisho.drills.dmm_2024.approvals import approvals_of
 from sekisho.drills.dmm_2024.records import NAME, Outcome
 from sekisho.kernel.canonical import Json
 from sekisho.kernel.catalogue import findings_json
 from sekisho.kernel.instants import format_instant
+from sekisho.passes.shown import outcomes_json
 from sekisho.respond.incident import signatures_document
 from sekisho.respond.records import Valuation
 
@@ -32,6 +34,19 @@ def outcome_json(outcome: Outcome, files: Sequence[Path]) -> dict[str, object]:
             "words": {"en": list(outcome.words_en), "ja": list(outcome.words_ja)},
             "counted": {name: list(people) for name, people in standing.counted.items()},
         },
+        "approvals": [
+            {
+                "person": each.person,
+                "department": each.department,
+                "method": each.method.value,
+                "terminal": each.terminal,
+                "words_compared": each.words_compared,
+                "signed_at": format_instant(each.at),
+            }
+            for each in approvals_of(standing)
+            if not each.asked
+        ],
+        "policy": _policy_json(outcome),
         "gate": {
             "verdict": outcome.gate_verdict,
             "findings": findings_json(outcome.gate_findings),
@@ -45,7 +60,35 @@ def outcome_json(outcome: Outcome, files: Sequence[Path]) -> dict[str, object]:
             "recognised_by": incident.recognised_by,
         },
         "journal": {"entries": outcome.journal_size},
+        "bundle": _bundle_json(outcome, files),
         "files": [str(path) for path in files],
+    }
+
+
+def _policy_json(outcome: Outcome) -> dict[str, Json]:
+    """Return the policy in force, and what each of its rules says; of no pass, none was asked."""
+    standing = outcome.standing
+    outcomes = () if standing is None else standing.outcomes
+    held_until_at = None if standing is None else standing.held_until_at
+    return {
+        "id": outcome.policy.policy_id,
+        "version": outcome.policy.version,
+        "digest": outcome.policy_digest,
+        "outcomes": outcomes_json(outcomes)["rules"],
+        "held_until_at": None if held_until_at is None else format_instant(held_until_at),
+    }
+
+
+def _bundle_json(outcome: Outcome, files: Sequence[Path]) -> dict[str, Json] | None:
+    """Return where the pass's bundle is and what verifies it; None where none was kept."""
+    bundles = [str(path) for path in files if path.suffix == ".bundle"]
+    if not bundles:
+        return None
+    genesis = outcome.genesis_digest
+    return {
+        "file": bundles[0],
+        "genesis_digest": genesis,
+        "verify": ["sekisho", "pass", "verify", bundles[0], "--genesis", genesis],
     }
 
 

@@ -9,6 +9,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from sekisho.cli.drill_pass import how_it_was_signed, how_to_verify
 from sekisho.drills.dmm_2024.facts import SOURCES_JA, funding
 from sekisho.drills.dmm_2024.records import Outcome
 from sekisho.kernel.catalogue import says
@@ -115,6 +116,7 @@ def story(outcome: Outcome, files: Sequence[Path], language: Language) -> Render
         *_timeline(outcome, language),
         Text(),
         _comparison(outcome, language),
+        *how_it_was_signed(outcome, language),
         Text(),
         _act("act1", language),
         Text(f"  {_say('refused', language)}", style="bold green"),
@@ -140,6 +142,7 @@ def story(outcome: Outcome, files: Sequence[Path], language: Language) -> Render
     page = [path for path in files if path.suffix == ".html"]
     if page:
         parts.append(Text(f"{_say('wrote', language)}{page[0]}"))
+    parts += how_to_verify(outcome, files, language)
     return Group(*parts)
 
 

@@ -37,13 +37,14 @@ MARKET_SOURCE = (
     "USD/JPY close, 157.608"
 )
 
-QUOTED_AT = datetime(2024, 5, 31, 2, 55, tzinfo=UTC)
+QUOTED_AT = datetime(2024, 5, 31, 3, 0, tzinfo=UTC)
 QUOTES = (
     ("Binance BTC/USDT at 03:00 UTC times USD/JPY (derived)", Jpy(10_802_451)),
-    ("A second market (reconstructed)", Jpy(10_800_000)),
+    ("A second market (invented)", Jpy(10_800_000)),
 )
-"""What the request says that a bitcoin costs. The first is derived from traded prices, the second
-is invented: no second source of that minute is public in a form that can be shipped."""
+"""What the request says that a bitcoin costs. The first is derived: 68,539.99 at the hour, times
+the previous day's close of 157.608. The second is invented: no other source of that minute is
+public in a form that can be shipped."""
 
 SOURCES_JA = {
     PUBLISHED_SOURCE: "DMM Bitcoin の 2024-05-31 付け発表：約 482 億円相当",
@@ -51,6 +52,8 @@ SOURCES_JA = {
         "約定価格ではなく導出値：Binance BTC/USDT の同時刻の値 68,535.81 に、"
         "前日の USD/JPY 終値 157.608 を乗じたもの"
     ),
+    QUOTES[0][0]: "Binance BTC/USDT の 03:00 UTC の値に USD/JPY を乗じたもの（導出値）",
+    QUOTES[1][0]: "第二の市場（創作）",
 }
 """The same sources in Japanese."""
 

@@ -9,10 +9,10 @@ from time import perf_counter
 from sekisho.chains.bitcoin.addresses import script_of
 from sekisho.chains.bitcoin.networks import Network
 from sekisho.chains.bitcoin.transaction import OutPoint, Transaction, TxOut
-from sekisho.drills.dmm_2024 import facts
+from sekisho.drills.dmm_2024 import cast, facts
 from sekisho.drills.dmm_2024.psbt import psbt_of, unsigned
 from sekisho.drills.dmm_2024.records import Outcome, Variant
-from sekisho.drills.dmm_2024.stage import drill_id, enrol, request
+from sekisho.drills.dmm_2024.stage import Stage, drill_id, request, set_up
 from sekisho.drills.dmm_2024.timeline import (
     ASKED_AT,
     GATE_AT,
@@ -27,6 +27,8 @@ from sekisho.kernel.money import Sat
 from sekisho.kernel.words import Language, digest_words
 from sekisho.passes.flow import issue_due, open_desk
 from sekisho.passes.fold import why_not_trusted
+from sekisho.passes.policy.records import Policy
+from sekisho.passes.roster import roster_bytes, roster_digest
 from sekisho.passes.verify import Standing
 from sekisho.respond.flow import open_incident
 from sekisho.respond.incident import valued_as, valued_at
@@ -48,10 +50,9 @@ def replay(journal: JournalStore, variant: Variant, *, journal_key: str) -> Outc
     genesis = stage.desk.register.genesis_digest
     standing = None
     if variant is Variant.PASS:
-        held_sat = Sat(sum(_spent(e.outpoint, funding).amount_sat for e in outflow.inputs))
-        first = request(stage, outflow, held_sat)
+        first = request(stage, outflow, _held_sat(funding))
         standing = stage.approve(first.digest, ASKED_AT + STEP)
-        issue_due(stage.desk, now=GATE_AT)
+        issue_due(stage.desk, now=standing.held_until_at or GATE_AT)
     # Act one.
     psbt = _psbt(unsigned(outflow), funding)
     gate_verdict, gate_findings = _meet_gate(journal, genesis, standing, psbt)
@@ -62,13 +63,14 @@ def replay(journal: JournalStore, variant: Variant, *, journal_key: str) -> Outc
     if fee_sat is None:
         raise RuntimeError("every input of the outflow is proven, and so is its fee")
     incident = _open(journal, judged, fee_sat)
-    last = journal.last()
     return Outcome(
         variant=variant,
         outflow=outflow,
         funding=funding,
         anchor=outflow.inputs[0].outpoint,
         genesis_digest=genesis,
+        policy=_policy(stage),
+        policy_digest=stage.desk.register.policy_digest,
         wallet_address=facts.WALLET_ADDRESS,
         usual_address=facts.USUAL_ADDRESS,
         standing=standing,
@@ -83,10 +85,30 @@ def replay(journal: JournalStore, variant: Variant, *, journal_key: str) -> Outc
         latency_ms=latency_ms,
         resemblance=resemblance(judged.movement.outputs[0].address, facts.USUAL_ADDRESS),
         incident=incident,
-        moments=moments(variant, latency_ms),
-        journal_size=0 if last is None else last.seq,
+        moments=moments(standing, latency_ms),
+        journal_size=journal.size(),
         psbt=psbt,
     )
+
+
+def enrol(journal: JournalStore, *, journal_key: str) -> Stage:
+    """Enrol everybody, and set the stage under a roster that names the journal's key."""
+    actors = cast.gather_cast()
+    founding = roster_bytes(cast.roster(actors, journal_key=journal_key))
+    return set_up(open_desk(journal, genesis_digest=roster_digest(founding)), actors, founding)
+
+
+def _policy(stage: Stage) -> Policy:
+    policy = stage.desk.register.policy
+    if policy is None:
+        raise RuntimeError("all three departments put the policy in force")
+    return policy
+
+
+def _held_sat(funding: Transaction) -> Sat:
+    """Return what the wallet held: all that the funding transaction had paid to its address."""
+    script = script_of(facts.WALLET_ADDRESS, Network.MAIN, "wallet address")
+    return Sat(sum(each.amount_sat for each in funding.outputs if each.script == script))
 
 
 def _meet_gate(

@@ -15,14 +15,17 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 
 from sekisho.chains.bitcoin.signatures import InputSignatures, signatures_of
 from sekisho.drills.dmm_2024 import facts
+from sekisho.drills.dmm_2024.approvals import approvals_of, device_of, verified_of
 from sekisho.drills.dmm_2024.picture import coins_left, pictures
 from sekisho.drills.dmm_2024.records import Outcome
+from sekisho.drills.dmm_2024.rules import shown
 from sekisho.kernel.catalogue import says, what_to_do
 from sekisho.kernel.fields import is_printable, visible
 from sekisho.kernel.instants import JST, format_instant
 from sekisho.kernel.money import Jpy, Sat, format_btc, format_feerate, format_jpy
 from sekisho.kernel.words import Language
-from sekisho.passes.records import Decision, ListedInputs, Transfer
+from sekisho.passes.policy.evaluate import hold_seconds, is_allowed
+from sekisho.passes.records import ListedInputs, Transfer
 from sekisho.passes.verify import Standing
 from sekisho.wallets.resemble import ALARM_BITS, Resemblance
 from sekisho.watch.records import ALARMS, VerdictKind
@@ -95,7 +98,7 @@ def _source(name: str) -> str:
 
 def _context(outcome: Outcome, language: Language) -> dict[str, object]:
     """Return everything that the story's template may name."""
-    signed = _signed(outcome)
+    signed, standing = _signed(outcome), outcome.standing
     return {
         "lang": language,
         "t": partial(_say, language),
@@ -111,7 +114,11 @@ def _context(outcome: Outcome, language: Language) -> dict[str, object]:
         "caught": outcome.verdict.kind in ALARMS,
         "latency": f"{outcome.latency_ms:.1f}",
         "asked": _asked(outcome),
-        "approvals": _approvals(outcome.standing),
+        "approvals": _approvals(outcome, language),
+        "policy_title": _say(language, outcome.policy.title_en, outcome.policy.title_ja),
+        "rules": [shown(each, language) for each in standing.outcomes] if standing else [],
+        "policy_allows": standing is not None and is_allowed(standing.outcomes),
+        "hold_minutes": hold_seconds(standing.outcomes) // 60 if standing else 0,
         "pictures": pictures(outcome),
         "left_sat": Sat(sum(each.amount_sat for each in coins_left(outcome))),
         "spent_sat": Sat(sum(each.amount_sat or 0 for each in outcome.movement.inputs)),
@@ -213,21 +220,15 @@ def _asked(outcome: Outcome) -> Asked | None:
     )
 
 
-def _approvals(standing: Standing | None) -> list[dict[str, object]]:
-    """Return who asked and who approved, in the order of the journal."""
-    if standing is None:
-        return []
+def _approvals(outcome: Outcome, language: Language) -> list[dict[str, object]]:
+    """Return who asked and who approved, and how, in the order of the journal."""
     return [
         {
-            "asked": ballot.approval.decision is Decision.ASK,
-            "department": ballot.signer.department,
-            "person": ballot.approval.approver,
-            "terminal": ballot.approval.terminal_id,
-            "at": ballot.approval.signed_at,
+            "said": each,
+            "device": device_of(each, language),
+            "verified": verified_of(each, language),
         }
-        for ballot in standing.ballots
-        if ballot.signer is not None
-        and ballot.approval.decision in {Decision.ASK, Decision.APPROVE}
+        for each in approvals_of(outcome.standing)
     ]
 
 

@@ -7,6 +7,7 @@ from enum import StrEnum
 from sekisho.chains.bitcoin.transaction import OutPoint, Transaction
 from sekisho.kernel.finding import Finding
 from sekisho.kernel.money import Sat
+from sekisho.passes.policy.records import Policy
 from sekisho.passes.verify import Standing
 from sekisho.respond.records import Incident
 from sekisho.wallets.resemble import Resemblance
@@ -45,6 +46,9 @@ class Outcome:
     funding: Transaction
     anchor: OutPoint
     genesis_digest: str
+    policy: Policy
+    """In force while the pass was asked for."""
+    policy_digest: str
     wallet_address: str
     usual_address: str
     standing: Standing | None

@@ -9,13 +9,12 @@ from sekisho.chains.bitcoin.transaction import Transaction
 from sekisho.drills.dmm_2024 import cast, facts
 from sekisho.drills.dmm_2024.records import NAME
 from sekisho.drills.dmm_2024.timeline import ASKED_AT, ENROLLED_AT, STEP
-from sekisho.journal.store import JournalStore
 from sekisho.kernel.canonical import canonical_bytes
 from sekisho.kernel.digest import tagged_digest
 from sekisho.kernel.money import Sat
 from sekisho.kernel.ulid import make_ulid
 from sekisho.kernel.words import digest_words
-from sekisho.passes.flow import Desk, Signer, ask, file_document, open_desk, state
+from sekisho.passes.flow import Desk, Signer, ask, file_document, state
 from sekisho.passes.policy.documents import policy_document, read_pack
 from sekisho.passes.policy.packs import shipped_pack
 from sekisho.passes.records import (
@@ -37,7 +36,6 @@ from sekisho.passes.records import (
     Transfer,
 )
 from sekisho.passes.register import ALLOW_LIST_ID, POLICY_ID, ROSTER_ID
-from sekisho.passes.roster import roster_bytes, roster_digest
 from sekisho.passes.verify import Standing
 from sekisho.wallets.allow_list import AllowedDestination, AllowList, allow_list_bytes
 from sekisho.wallets.descriptors import check_descriptor
@@ -104,7 +102,7 @@ class Stage:
             claims=claims,
         )
         self.asked += 1
-        return ask(self.desk, asked, signer=_signer(actor), now=now)
+        return ask(self.desk, asked, signer=signer_of(actor), now=now)
 
     def approve(self, digest: str, now: datetime) -> Standing:
         """Have all three departments approve it, one after the other, words compared."""
@@ -114,7 +112,7 @@ class Stage:
                 self.desk,
                 digest,
                 Decision.APPROVE,
-                signer=_signer(actor),
+                signer=signer_of(actor),
                 terminal_id=actor.terminal_id,
                 now=now + index * STEP,
                 words=words if actor.device is None else "",
@@ -122,12 +120,10 @@ class Stage:
         return standing
 
 
-def enrol(journal: JournalStore, *, journal_key: str) -> Stage:
-    """Enrol everybody, adopt the roster, and put policy, wallet and allow-list in force."""
-    actors = cast.gather_cast()
-    document = roster_bytes(cast.roster(actors, journal_key=journal_key))
-    stage = Stage(desk=open_desk(journal, genesis_digest=roster_digest(document)), actors=actors)
-    stage.put_in_force(SubjectType.ROSTER, ROSTER_ID, "roster", document)
+def set_up(desk: Desk, actors: tuple[cast.Actor, ...], founding: bytes) -> Stage:
+    """Adopt the roster `founding`, and put policy, wallet and allow-list in force."""
+    stage = Stage(desk=desk, actors=actors)
+    stage.put_in_force(SubjectType.ROSTER, ROSTER_ID, "roster", founding)
     pack = policy_document(read_pack(shipped_pack(POLICY)[0], POLICY))
     stage.put_in_force(SubjectType.POLICY, POLICY_ID, "policy", pack)
     wallet = real_wallet()
@@ -196,6 +192,15 @@ def real_wallet() -> Wallet:
     )
 
 
+def signer_of(actor: cast.Actor) -> Signer:
+    """Return what signs for somebody of the cast."""
+    return Signer(
+        public_key=actor.credential.public_key,
+        sign=actor.sign,
+        take_sequence=actor.take_sequence,
+    )
+
+
 def drill_id(at: datetime, number: int) -> str:
     """Return the same id in every replay."""
     return make_ulid(at, tagged_digest(f"drill/{NAME}", bytes([number]))[:10])
@@ -214,12 +219,4 @@ def _allow_list() -> AllowList:
                 proof=None,
             ),
         ),
-    )
-
-
-def _signer(actor: cast.Actor) -> Signer:
-    return Signer(
-        public_key=actor.credential.public_key,
-        sign=actor.sign,
-        take_sequence=actor.take_sequence,
     )

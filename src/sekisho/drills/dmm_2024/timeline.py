@@ -1,9 +1,11 @@
 """When what happened: published facts, and the reconstruction around them."""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 from sekisho.drills.dmm_2024 import facts
-from sekisho.drills.dmm_2024.records import Moment, Variant
+from sekisho.drills.dmm_2024.records import Moment
+from sekisho.passes.verify import Standing
 
 ENROLLED_AT = datetime(2024, 4, 1, 0, 0, tzinfo=UTC)
 ASKED_AT = datetime(2024, 5, 31, 3, 0, tzinfo=UTC)
@@ -12,20 +14,18 @@ STEP = timedelta(minutes=5)
 GATE_AT = datetime(2024, 5, 31, 4, 20, tzinfo=UTC)
 
 
-def moments(variant: Variant, latency_ms: float) -> tuple[Moment, ...]:
+def moments(standing: Standing | None, latency_ms: float) -> tuple[Moment, ...]:
     """Return the timeline of the drill, in order."""
-    story = [
+    return (
         Moment(
             at=ENROLLED_AT,
-            what_en="A roster of three departments is adopted by its own quorum; the wallet's "
-            "descriptor is put in force.",
-            what_ja="三部門の名簿が自らの定足数で採択され、ウォレットのディスクリプタが発効。",
+            what_en="A roster of three departments is adopted by its own quorum. It puts the "
+            "policy, the wallet's descriptor and an allow-list in force.",
+            what_ja="三部門の名簿が自らの定足数で採択される。続いてポリシー、ウォレットの"
+            "ディスクリプタ、許可リストが発効。",
             fact=False,
         ),
-    ]
-    if variant is Variant.PASS:
-        story += _request()
-    story += [
+        *(() if standing is None else _request(standing)),
         Moment(
             at=GATE_AT,
             what_en="Act one: the transaction reaches the signer. The gate refuses it.",
@@ -48,23 +48,29 @@ def moments(variant: Variant, latency_ms: float) -> tuple[Moment, ...]:
             fact=False,
             alarm=True,
         ),
-    ]
-    return tuple(story)
+    )
 
 
-def _request() -> list[Moment]:
-    """Return how the pass came about."""
-    return [
-        Moment(
-            at=ASKED_AT,
-            what_en="The operator asks for a pass: 4,502.9 BTC to the usual address.",
-            what_ja="担当者が手形を申請：いつもの宛先へ 4,502.9 BTC を送付。",
+def _request(standing: Standing) -> Iterator[Moment]:
+    """Yield how the pass came about."""
+    yield Moment(
+        at=ASKED_AT,
+        what_en="The operator asks for a pass: 4,502.9 BTC to the usual address.",
+        what_ja="担当者が手形を申請：いつもの宛先へ 4,502.9 BTC を送付。",
+        fact=False,
+    )
+    yield Moment(
+        at=ASKED_AT + 3 * STEP,
+        what_en="Operations and finance have signed with passkeys, security on a machine of its "
+        "own, with the twelve words compared: all three the same bytes.",
+        what_ja="業務と財務はパスキーで、セキュリティは自身の端末で十二語を照合して、"
+        "それぞれ同じバイト列に署名。",
+        fact=False,
+    )
+    if standing.held_until_at is not None:
+        yield Moment(
+            at=standing.held_until_at,
+            what_en="The policy's time lock ends. Nobody has voided the pass, and it is issued.",
+            what_ja="ポリシーが定める待機期間が終わる。取消しはなく、手形が発行される。",
             fact=False,
-        ),
-        Moment(
-            at=ASKED_AT + 3 * STEP,
-            what_en="Operations, security and finance have each signed the same bytes.",
-            what_ja="業務・セキュリティ・財務の三部門が、それぞれ同じバイト列に署名。",
-            fact=False,
-        ),
-    ]
+        )
