@@ -11,7 +11,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "sekisho"
 SHELL_NAMES = {"flow.py", "store.py", "app.py"}
-SHELL_FOLDERS = ("cli/", "edges/", "journal/migrations/")
+SHELL_FOLDERS = ("cli/", "console/", "edges/", "journal/migrations/")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

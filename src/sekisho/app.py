@@ -1,5 +1,6 @@
 """Wire the rooms to the edges: the one place that builds real things and reads the clock."""
 
+import re
 import secrets
 import shutil
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from pathlib import Path
 from sekisho.drills.dmm_2024.flow import replay
 from sekisho.drills.dmm_2024.page import page
 from sekisho.drills.dmm_2024.records import NAME, Outcome, Variant
+from sekisho.edges.keys import write_new
 from sekisho.edges.workspace import Workspace, create_workspace, open_workspace, pin_genesis
 from sekisho.journal.checkpoints import open_checkpoint
 from sekisho.journal.flow import begin_log, checkpoint_journal, read_vkey
@@ -101,6 +103,23 @@ def checkpoint_of(here: Installation, path: Path | None = None) -> tuple[bytes, 
         raise BadInputError(str(chosen), f"cannot be read: {error.strerror}") from error
     signed = open_checkpoint(note, read_vkey(here.workspace.vkey_path), str(chosen))
     return note, signed.size
+
+
+def console_secret(workspace: Workspace) -> str:
+    """Return what signs the console's cookies: made once, in a file that only its owner reads.
+
+    Raises `WorldError` for a file that others may read, or that holds no secret.
+    """
+    path = workspace.console_secret_path
+    if not path.exists():
+        write_new(path, secrets.token_hex(32).encode(), mode=0o600)
+    try:
+        secret, mode = path.read_text(encoding="ascii"), path.stat().st_mode
+    except (OSError, UnicodeDecodeError) as error:
+        raise WorldError(f"{path}: cannot be read") from error
+    if mode & 0o077 or not re.fullmatch(r"[0-9a-f]{64}", secret):
+        raise WorldError(f"{path}: is no secret of its owner's alone; delete it, and log in again")
+    return secret
 
 
 def current_time() -> datetime:

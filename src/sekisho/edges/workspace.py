@@ -4,6 +4,7 @@ sekisho.toml     the configuration, with the pinned genesis digest
 journal.sqlite   what we decided
 chain.sqlite     what happened, as far as we have seen; may be deleted and seen again
 journal.key      signs checkpoints of the journal; journal.vkey verifies them
+console.secret   signs the console's cookies; may be deleted, and everybody logs in again
 checkpoints/     checkpoints made here; keep copies elsewhere
 """
 
@@ -60,6 +61,11 @@ class Workspace:
     def vkey_path(self) -> Path:
         """Return where the key that verifies checkpoints is."""
         return self.root / "journal.vkey"
+
+    @property
+    def console_secret_path(self) -> Path:
+        """Return where the secret that signs the console's cookies is."""
+        return self.root / "console.secret"
 
     @property
     def last_checkpoint_path(self) -> Path:

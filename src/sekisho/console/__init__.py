@@ -1,0 +1,1 @@
+"""Pages for people: what was asked for, and their passkeys' statements on it."""
