@@ -1,4 +1,4 @@
-"""An exchange in a folder, driven by commands alone: four people, three departments, one wallet.
+"""An exchange in a folder, driven by commands alone: six people, three departments, one wallet.
 
     office = opened(tmp_path, capsys)          # roster, policy and wallet are in force
     code, said = office("pass", "list")        # a command's exit code and its JSON document
@@ -41,6 +41,7 @@ PEOPLE = {
     "carol": "security",
     "dave": "finance",
     "erin": "security",
+    "gina": "operations",
 }
 """Carol and Erin are officers."""
 OFFICERS = ("carol", "erin")
@@ -50,7 +51,8 @@ FUNDING = funding(WALLET, 300_000_000_00, 100_000_000_00)
 """300 and 100 BTC."""
 ANCHOR = outpoint(FUNDING, 0)
 PAYEE, OTHER_PAYEE = stranger(), stranger(1)
-RECOVERY = ("operations=2", "security=1", "finance=1")
+RECOVERY = ("operations=2", "security=2")
+"""Without finance: Dave is alone there, and nobody else could replace his key."""
 
 
 class Office:

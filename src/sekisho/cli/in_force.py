@@ -29,7 +29,8 @@ from sekisho.passes.flow import desk_of_pass
 from sekisho.passes.policy.documents import policy_document
 from sekisho.passes.records import Admin, SubjectType
 from sekisho.passes.register import ALLOW_LIST_ID, KEY_REGISTER_ID, PLAN_ID, POLICY_ID
-from sekisho.passes.shown import outcomes_json, subject_of, written
+from sekisho.passes.shown import outcomes_json, subject_of
+from sekisho.passes.subjects import written
 from sekisho.passes.verify import standing_of
 from sekisho.wallets.allow_list import read_allow_list
 from sekisho.wallets.key_register import read_key_register

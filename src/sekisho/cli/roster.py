@@ -1,5 +1,6 @@
 """`sekisho roster`: people, departments, keys, and the genesis that everything rests on."""
 
+import re
 from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
@@ -59,6 +60,7 @@ from sekisho.passes.shown import subject_of
 app = typer.Typer(help="People, departments, keys and quorums.", no_args_is_help=True)
 _ROSTER_MAX_BYTES = 1_000_000
 _PUBLIC_KEY_MAX_BYTES = 16_384
+_DIGEST = re.compile("[0-9a-f]{64}")
 
 
 @app.command("key")
@@ -244,6 +246,8 @@ def pin(
     json: JsonOption = False,
 ) -> None:
     """Pin the genesis digest on this machine, once its own quorum has adopted the roster."""
+    if not _DIGEST.fullmatch(digest):
+        raise BadInputError(f"{digest[:80]!r}", "is not a digest: 64 characters of hex")
     with installation(workspace) as here:
         register = open_desk(here.journal, genesis_digest=digest).register
         reasons = why_not_trusted(register, now=current_time())

@@ -18,10 +18,17 @@ from sekisho.cli.options import (
     unlock,
 )
 from sekisho.cli.people import Terms, ask_to_put_in_force, ask_with, desk_of
-from sekisho.cli.roster import put_roster, read_credential_file, read_people, roster_document
+from sekisho.cli.roster import (
+    put_roster,
+    read_credential_file,
+    read_people,
+    read_quorum,
+    roster_document,
+)
 from sekisho.cli.standing import put_standing
+from sekisho.journal.witness.flow import read_witness_key
 from sekisho.kernel.errors import BadInputError
-from sekisho.passes.records import Admin, Person, Roster, SubjectType
+from sekisho.passes.records import Admin, Person, Roster, SubjectType, Terminal
 from sekisho.passes.register import ROSTER_ID
 from sekisho.passes.shown import subject_of
 
@@ -40,6 +47,25 @@ def next_roster(
         list[str] | None, typer.Option(help="ID:FILE, one more key of a person who is there.")
     ] = None,
     remove_key: Annotated[list[str] | None, typer.Option(help="The id of a credential.")] = None,
+    officer: Annotated[
+        list[str] | None, typer.Option(help="All who may suspend others, if that changes.")
+    ] = None,
+    terminal: Annotated[
+        list[str] | None, typer.Option(help="All terminals, by id, if that changes.")
+    ] = None,
+    quorum: Annotated[
+        list[str] | None, typer.Option(help="DEPARTMENT=COUNT, all of them, if that changes.")
+    ] = None,
+    recovery: Annotated[
+        list[str] | None, typer.Option(help="DEPARTMENT=COUNT for lost keys, if that changes.")
+    ] = None,
+    console: Annotated[
+        str | None, typer.Option(help="The origin for passkeys, if that changes.")
+    ] = None,
+    witness: Annotated[
+        list[Path] | None,
+        typer.Option(help="All witnesses' verifier key files, if that changes."),
+    ] = None,
     days: Annotated[int, typer.Option(min=1, max=3650, help="How long it is valid.")] = 365,
     workspace: WorkspaceOption = Path(),
     *,
@@ -54,9 +80,11 @@ def next_roster(
         register = desk_of(here).register
     old = register.roster
     people = _changed(old, add or [], remove or [], add_key or [], remove_key or [])
+    if officer:
+        people = _with_officers(people, officer)
     put_roster(
         replace(
-            old,
+            _with_terms(old, terminal, quorum, recovery, console, witness),
             version=old.version + 1,
             previous_digest=register.roster_digest,
             created_at=now,
@@ -135,7 +163,11 @@ def reinstate(
     *,
     json: JsonOption = False,
 ) -> None:
-    """Ask a quorum to give a suspended person's approvals back; earlier ones stay void."""
+    """Ask a quorum to let a suspended person approve again, with a new key.
+
+    What they signed before stays void. The old key does not come back: replace it by the next
+    roster (`--add-key`, `--remove-key`), before or after this.
+    """
     _about_person(
         SubjectType.REINSTATEMENT, person, reason, key, terminal, workspace, passphrase_file, json
     )
@@ -164,6 +196,39 @@ def _about_person(
         standing = ask_with(desk, unlocked, action=action, terms=terms, now=current_time())
         subject = subject_of(desk.register, standing)
     put_standing(standing, as_json=as_json, subject=subject)
+
+
+def _with_terms(
+    old: Roster,
+    terminal: list[str] | None,
+    quorum: list[str] | None,
+    recovery: list[str] | None,
+    console: str | None,
+    witness: list[Path] | None,
+) -> Roster:
+    """Return the roster with what was given in place of what it had."""
+    new = old
+    if terminal:
+        names = {each.terminal_id: each.name for each in old.terminals}
+        terminals = (Terminal(terminal_id=each, name=names.get(each, each)) for each in terminal)
+        new = replace(new, terminals=tuple(terminals))
+    if quorum:
+        needed = read_quorum(quorum, "--quorum")
+        new = replace(new, quorum_transfer=needed, quorum_admin=needed)
+    if recovery:
+        new = replace(new, quorum_recovery=read_quorum(recovery, "--recovery"))
+    if console is not None:
+        new = replace(new, console_origin=console)
+    if witness:
+        new = replace(new, witnesses=tuple(str(read_witness_key(each)) for each in witness))
+    return new
+
+
+def _with_officers(people: tuple[Person, ...], officers: list[str]) -> tuple[Person, ...]:
+    unknown = set(officers) - {each.person_id for each in people}
+    if unknown:
+        raise BadInputError(f"--officer {min(unknown)[:80]!r}", "is not among the people")
+    return tuple(replace(each, officer=each.person_id in officers) for each in people)
 
 
 def _changed(

@@ -1,7 +1,6 @@
 """`sekisho wallets challenge|prove|register-proven|show|keys`: whose keys they are, and where."""
 
 import secrets
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -27,19 +26,16 @@ from sekisho.kernel.catalogue import findings_json
 from sekisho.kernel.errors import BadInputError, WorldError
 from sekisho.kernel.names import normal_name
 from sekisho.passes.flow import file_document
-from sekisho.passes.records import SubjectType
-from sekisho.passes.register import KEY_REGISTER_ID, Register
 from sekisho.passes.shown import subject_of
+from sekisho.passes.subjects import key_lines, key_register_of, proven_of
 from sekisho.passes.verify import wallets_in_force
 from sekisho.wallets.descriptors import WalletKey, check_descriptor
 from sekisho.wallets.documents import read_wallet, wallet_document
 from sekisho.wallets.flow import draw_challenge
-from sekisho.wallets.key_register import KeyRegister, read_key_register
+from sekisho.wallets.key_register import KeyRegister
 from sekisho.wallets.key_separation import check_key_register
 from sekisho.wallets.proof import (
     NONCE_BYTES,
-    proven_keys,
-    read_proofs,
     signing_address,
     wallet_keys,
 )
@@ -159,7 +155,7 @@ def show(
     wallet = register.wallets.get(wallet_id)
     if wallet is None:
         raise BadInputError(f"wallet {wallet_id[:64]!r}", "is not in force")
-    proven, kept = _proven(register, wallet), _key_register(register)
+    proven, kept = proven_of(register, wallet), key_register_of(register)
     if json:
         put_json(
             {
@@ -170,7 +166,7 @@ def show(
         return
     say(f"Wallet {wallet.wallet_id}: {wallet.name}", f"  descriptor {wallet.descriptor}")
     for key in wallet_keys(wallet):
-        say(*_key_lines(key, proven, kept))
+        say(*key_lines(key, proven, kept))
 
 
 @app.command("keys")
@@ -180,7 +176,7 @@ def keys(workspace: WorkspaceOption = Path(), *, json: JsonOption = False) -> No
         register = desk_of(here).register
     wallets = wallets_in_force(register)
     people = {person.person_id for person in register.roster.people}
-    findings = check_key_register(_key_register(register), wallets, people, now=current_time())
+    findings = check_key_register(key_register_of(register), wallets, people, now=current_time())
     if json:
         put_json({"wallets": len(wallets), "findings": findings_json(findings)})
     elif findings:
@@ -189,40 +185,6 @@ def keys(workspace: WorkspaceOption = Path(), *, json: JsonOption = False) -> No
         say(f"The keys of {len(wallets)} wallets are apart, and each is where it should be.")
     if findings:
         raise typer.Exit(EXIT_NO)
-
-
-def _proven(register: Register, wallet: Wallet) -> frozenset[str]:
-    """Return the keys of a wallet in force that its filed proofs prove."""
-    document = register.documents.get(("wallet_proofs", wallet.proof))
-    if document is None:
-        return frozenset()
-    return proven_keys(wallet, read_proofs(document, "proofs"))
-
-
-def _key_register(register: Register) -> KeyRegister:
-    """Return the key register in force, or an empty one."""
-    current = register.in_force.get((SubjectType.KEY_REGISTER, KEY_REGISTER_ID))
-    if current is None:
-        return KeyRegister(keys=())
-    return read_key_register(register.documents["key_register", current.digest], "key register")
-
-
-def _key_lines(key: WalletKey, proven: frozenset[str], kept: KeyRegister) -> Iterator[str]:
-    yield f"  key {key.name}  {key.expression}"
-    yield f"    {_said_of_proof(key, proven)}"
-    entry = kept.by_expression().get(key.expression)
-    if entry is not None:
-        yield f"    held by {entry.holder} at {entry.site}, on {entry.vendor} {entry.device}"
-    elif not key.is_nobodys:
-        yield "    not in the key register: nobody has said who holds it"
-
-
-def _said_of_proof(key: WalletKey, proven: frozenset[str]) -> str:
-    if key.is_nobodys:
-        return "nobody's: nobody can know its secret (BIP-341)"
-    if key.expression in proven:
-        return "proven: whoever holds it signed this exchange's challenge"
-    return "unproven: nobody has shown possession of it"
 
 
 def _key_json(key: WalletKey, *, proven: frozenset[str], kept: KeyRegister) -> Json:

@@ -1,6 +1,5 @@
 """How a pass is shown to programs and people, wherever that is: a command, or a page."""
 
-import json
 from collections.abc import Sequence
 
 from sekisho.kernel.canonical import Json, parse_json
@@ -11,13 +10,12 @@ from sekisho.kernel.words import digest_words
 from sekisho.passes.documents import pass_bytes
 from sekisho.passes.policy.case import Outcome
 from sekisho.passes.policy.evaluate import hold_seconds, is_allowed
-from sekisho.passes.records import Admin, Roster, SubjectType
+from sekisho.passes.records import Admin, SubjectType
 from sekisho.passes.register import Register
 from sekisho.passes.roster import read_roster
+from sekisho.passes.subjects import document_lines, roster_lines, wallet_lines
 from sekisho.passes.verify import Standing
 from sekisho.wallets.documents import read_wallet
-from sekisho.wallets.records import UNPROVEN, Wallet
-from sekisho.wallets.registry import first_address
 
 
 def standing_json(standing: Standing, *, state: str = "") -> dict[str, Json]:
@@ -85,7 +83,10 @@ def subject_of(register: Register, standing: Standing) -> Sequence[str]:
         case SubjectType.SUSPENSION:
             return (f"  suspends   {action.subject_id}: their approvals stop counting at once",)
         case SubjectType.REINSTATEMENT:
-            return (f"  gives back {action.subject_id}'s approvals; earlier ones stay void",)
+            return (
+                f"  lets       {action.subject_id} approve again, with a new key: what they",
+                "             signed before stays void, and their old keys do not come back",
+            )
         case SubjectType.ROSTER | SubjectType.RECOVERY:
             what = "roster"
         case _:
@@ -95,47 +96,10 @@ def subject_of(register: Register, standing: Standing) -> Sequence[str]:
         return ("  nobody has filed the document of this digest: do not approve",)
     try:
         if what == "wallet":
-            return _wallet_lines(read_wallet(parse_json(document, "wallet"), "wallet"))
+            wallet = read_wallet(parse_json(document, "wallet"), "wallet")
+            return tuple(wallet_lines(register, wallet, at=standing.asked.not_before_at))
         if what == "roster":
-            return _roster_lines(read_roster(document, "roster"))
+            return tuple(roster_lines(register, read_roster(document, "roster")))
     except BadInputError as error:
         return (f"  its document cannot be read ({error}): do not approve",)
-    return tuple(f"  {line}" for line in written(document))
-
-
-def written(document: bytes) -> Sequence[str]:
-    """Return a filed document as lines for people: indented JSON, nothing left out."""
-    text = json.dumps(parse_json(document, "document"), ensure_ascii=False, indent=2)
-    return text.splitlines()
-
-
-def _wallet_lines(wallet: Wallet) -> Sequence[str]:
-    return (
-        (
-            f"  wallet     {wallet.wallet_id}: {wallet.name}, {wallet.tier.value}, "
-            f"{wallet.segregation.value}'s coins, change {wallet.change_rule.value}"
-        ),
-        f"  asked by   departments {', '.join(wallet.departments)}",
-        f"  descriptor {wallet.descriptor}",
-        f"  address    {first_address(wallet)} is its first; compare it with the wallet's own",
-        (
-            f"  keys       {wallet.proof}: no key holder has shown possession of a key"
-            if wallet.proof == UNPROVEN
-            else f"  keys       every holder has proven possession ({wallet.proof[:16]})"
-        ),
-    )
-
-
-def _roster_lines(roster: Roster) -> Sequence[str]:
-    needed = ", ".join(f"{count} of {name}" for name, count in roster.quorum_transfer.at_least)
-    return (
-        *(
-            f"  person     {person.person_id}, {person.department}, {each.kind.value} key "
-            f"{each.credential_id} {each.public_key.hex()}"
-            for person in roster.people
-            for each in person.credentials
-        ),
-        f"  terminals  {', '.join(each.terminal_id for each in roster.terminals)}",
-        f"  quorum     {needed}; the requester does not count",
-        f"  valid      until {format_instant(roster.expires_at)}",
-    )
+    return tuple(document_lines(register, action.subject_type, action.subject_id, document))
