@@ -1,12 +1,17 @@
 """The command line from outside: exit codes, one clear sentence, one JSON document."""
 
 import json
+import tomllib
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from sekisho.cli import run
+from sekisho.kernel.errors import BadInputError
+from sekisho.kernel.finding import Refused
+from sekisho.passes.bundle import open_bundle
+from sekisho.passes.verify import standing_of
 
 OUTFLOW = "975ec405ac9dc9fa5ab8009d94d6a1fe31dff8a8127ea90d023104e52754e4d7"
 
@@ -70,6 +75,79 @@ def test_the_drill_stops_and_catches_the_real_outflow(
     assert all(Path(path).exists() for path in said["files"])
 
 
+def test_the_drill_says_who_approved_with_what_and_what_the_policy_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, said = answer(capsys, "drill", "dmm-2024", "--out", str(tmp_path))
+    assert code == 0
+    assert [tuple(each.values()) for each in said["approvals"]] == [
+        (*each, f"2024-05-31T03:{minute}:00Z")
+        for minute, each in (
+            ("05", ("operations-lead", "operations", "webauthn-browser", "approval-desk", False)),
+            ("10", ("security-officer", "security", "ed25519-key-file", "review-machine", True)),
+            ("15", ("finance-controller", "finance", "webauthn-browser", "approval-desk", False)),
+        )
+    ]
+    policy = said["policy"]
+    assert policy["id"] == "jp-psa"
+    assert len(policy["digest"]) == 64
+    assert policy["held_until_at"] == "2024-05-31T04:15:00Z"
+    assert {each["answer"] for each in policy["outcomes"]} == {"allowed", "not_applicable"}
+    lock = next(each for each in policy["outcomes"] if each["rule"] == "time_lock")
+    assert lock["hold_seconds"] == 3600
+    assert "GL16 II-2-2-4-2" in lock["reference"]
+
+
+def bundle_of(drilled: Path) -> tuple[Path, str]:
+    """Return the drill's bundle, and the genesis that its workspace has pinned."""
+    configuration = tomllib.loads((drilled / "workspace" / "sekisho.toml").read_text())
+    return drilled / "pass.bundle", configuration["genesis_digest"]
+
+
+def test_the_command_that_the_drill_gives_verifies_its_pass(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, said = answer(capsys, "drill", "--out", str(tmp_path))
+    (program, *arguments) = said["bundle"]["verify"]
+    assert program == "sekisho"
+    assert said["bundle"]["file"] in said["files"]
+    code, found = answer(capsys, *arguments)
+    assert (code, found["answer"]) == (0, "good")
+    assert found["pass_id"] == said["pass"]["pass_id"]
+    assert found["entries"] == said["journal"]["entries"]
+    arguments[-1] = "00" * 32
+    assert run([*arguments, "--json"]) == 3, "from another genesis it leads nowhere"
+
+
+def test_with_any_byte_changed_the_bundle_is_refused(drilled: Path) -> None:
+    path, genesis = bundle_of(drilled)
+    data = path.read_bytes()
+    header = data.index(b"\n") + 1
+
+    def good(changed: bytes) -> bool:
+        try:
+            opened = open_bundle(changed, genesis_digest=genesis, seen=None, now=None, where="x")
+            return not standing_of(opened.register, opened.pass_digest).findings
+        except (BadInputError, Refused):
+            return False
+
+    assert good(data)
+    places = [*range(0, header, 7), *range(header, len(data), 211)]
+    assert len(places) > 200
+    for at in places:
+        changed = data[:at] + bytes((data[at] ^ 0x01,)) + data[at + 1 :]
+        assert not good(changed), f"byte {at} of {len(data)}"
+
+
+def test_the_bundle_is_refused_with_a_line_left_out(drilled: Path) -> None:
+    path, genesis = bundle_of(drilled)
+    lines = path.read_bytes().splitlines(keepends=True)
+    for left_out in range(len(lines)):
+        path_of = path.with_name("shorter.bundle")
+        path_of.write_bytes(b"".join(lines[:left_out] + lines[left_out + 1 :]))
+        assert run(["pass", "verify", str(path_of), "--genesis", genesis]) in {2, 3}
+
+
 def test_without_a_pass_the_outflow_is_unmatched(capsys: pytest.CaptureFixture[str]) -> None:
     code, said = answer(capsys, "drill", "dmm-2024", "--variant", "no-pass")
     assert code == 0
@@ -78,6 +156,9 @@ def test_without_a_pass_the_outflow_is_unmatched(capsys: pytest.CaptureFixture[s
     assert said["watch"]["verdict"] == "unmatched"
     assert said["loss"]["amount_sat"] == 450_290_000_000
     assert said["files"] == []
+    assert said["approvals"] == []
+    assert said["bundle"] is None
+    assert (said["policy"]["id"], said["policy"]["outcomes"]) == ("jp-psa", [])
 
 
 @pytest.mark.parametrize("spoken", ["en", "ja"])
@@ -90,6 +171,14 @@ def test_the_story_is_told_whole_in_both_languages(
     assert "4,502.90000000 BTC" in told
     assert "48,200,000,000" in told
     assert "?)" not in told, "a finding's sentence misses a fact"
+    assert "pass verify" not in told, "nothing was kept"
+    for said in {
+        "en": ("passkey in the browser", "own machine, key file", "Policy jp-psa", "13:15 JST"),
+        "ja": ("ブラウザーのパスキー", "自身の端末、鍵ファイル", "ポリシー jp-psa", "13:15 JST"),
+    }[spoken]:
+        assert (said in told) == (variant == "pass")
+    stands_in = {"en": "no security device", "ja": "セキュリティ機器ではない"}[spoken]
+    assert (stands_in in " ".join(told.split())) == (variant == "pass")
 
 
 def test_a_drill_deletes_nothing_that_no_drill_wrote(

@@ -1,5 +1,6 @@
 """An attacker who may name anything in the drill: can they write into its page?"""
 
+import re
 from dataclasses import replace
 
 from drill_world import outcome, pages
@@ -21,6 +22,7 @@ HOSTILE = (
     "]]> --> <!-- &lt;b&gt; &amp; &#60;",
     "\u202edecorative\u2066 \x1b[2J \x00 \ud800",
 )
+INSTANT = re.compile(r"\dT\d\d:")
 hostile = st.one_of(
     st.sampled_from(HOSTILE), st.text(alphabet=st.characters(exclude_categories=()), max_size=40)
 )
@@ -41,6 +43,23 @@ def attacked(text: str) -> Outcome:
         replace(each, approval=replace(each.approval, approver=text, terminal_id=text))
         for each in standing.ballots
     ]
+    claims = replace(
+        standing.asked.claims,
+        prices=tuple(replace(each, source=text) for each in standing.asked.claims.prices),
+        balances=tuple(replace(each, wallet_id=text) for each in standing.asked.claims.balances),
+    )
+    asked = replace(asked, claims=claims)
+    outcomes = [
+        replace(
+            each,
+            reference=text,
+            # An instant is an element of its own, so these values stay as they are.
+            inputs=tuple(
+                (text, value if INSTANT.search(value) else text) for _, value in each.inputs
+            ),
+        )
+        for each in standing.outcomes
+    ]
     found = [
         Finding(code=each.code, subject=text, facts=tuple((name, text) for name, _ in each.facts))
         for each in shown.verdict.findings
@@ -48,7 +67,16 @@ def attacked(text: str) -> Outcome:
     loss = shown.incident.loss
     return replace(
         shown,
-        standing=replace(standing, asked=asked, ballots=tuple(ballots), digest=text),
+        standing=replace(
+            standing,
+            asked=asked,
+            ballots=tuple(ballots),
+            outcomes=tuple(outcomes),
+            digest=text,
+        ),
+        policy=replace(shown.policy, policy_id=text, title_en=text, title_ja=text),
+        policy_digest=text,
+        genesis_digest=text,
         words_en=(text,) * 12,
         gate_findings=tuple(replace(each, subject=text) for each in shown.gate_findings),
         verdict=replace(shown.verdict, findings=tuple(found)),

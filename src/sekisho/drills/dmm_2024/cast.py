@@ -4,6 +4,7 @@ Only the keys of the drill's approvers are invented. The exchange's keys, of whi
 real outflow, are public keys in the outflow's own bytes. Three of the four people sign with a
 passkey, in a browser on the console's page; a software authenticator stands in for their devices
 and makes real registrations and assertions. The fourth signs on a machine of their own.
+The authenticator is no security device: it signs whatever it is asked to.
 """
 
 import hashlib
@@ -97,9 +98,9 @@ class Actor:
         return browser_statement(document, self.credential, assertion)
 
 
-def gather_cast() -> tuple[Actor, ...]:
+def gather_cast(roles: tuple[Role, ...] = CAST) -> tuple[Actor, ...]:
     """Return everybody with their credentials, enrolled now."""
-    return tuple(_with_passkey(role) if role.passkey else _with_key_file(role) for role in CAST)
+    return tuple(_with_passkey(role) if role.passkey else _with_key_file(role) for role in roles)
 
 
 def roster(actors: tuple[Actor, ...], *, journal_key: str) -> Roster:

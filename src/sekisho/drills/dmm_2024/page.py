@@ -115,7 +115,7 @@ def _context(outcome: Outcome, language: Language) -> dict[str, object]:
         "latency": f"{outcome.latency_ms:.1f}",
         "asked": _asked(outcome),
         "approvals": _approvals(outcome, language),
-        "policy_title": _say(language, outcome.policy.title_en, outcome.policy.title_ja),
+        "policy_title": outcome.policy.title_en if language == "en" else outcome.policy.title_ja,
         "rules": [shown(each, language) for each in standing.outcomes] if standing else [],
         "policy_allows": standing is not None and is_allowed(standing.outcomes),
         "hold_minutes": hold_seconds(standing.outcomes) // 60 if standing else 0,

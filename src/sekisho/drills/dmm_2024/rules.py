@@ -36,8 +36,8 @@ ANSWERS: Mapping[Answer, tuple[str, str]] = {
 _NAMES: Mapping[tuple[str, str], tuple[str, str]] = {
     ("effective", "from"): ("in effect from", "発効"),
     ("effective", "until"): ("until", "失効"),
-    ("own_machine", "from"): ("from share: people", "基準：必要人数"),
-    ("time_lock", "from"): ("from share: hold", "基準：待機"),
+    ("own_machine", "from"): ("threshold (share: people)", "基準（比率：人数）"),
+    ("time_lock", "from"): ("threshold (share: hold)", "基準（比率：待機）"),
     ("limits.day.all", "all"): ("of", "範囲"),
 }
 """What a name means in one rule, where it would not speak for itself."""
