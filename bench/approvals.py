@@ -24,7 +24,8 @@ from sekisho.chains.bitcoin.addresses import script_of
 from sekisho.chains.bitcoin.networks import Network
 from sekisho.chains.bitcoin.transaction import OutPoint
 from sekisho.drills.dmm_2024 import cast, facts
-from sekisho.drills.dmm_2024.stage import Stage, enrol, real_wallet
+from sekisho.drills.dmm_2024.flow import enrol
+from sekisho.drills.dmm_2024.stage import Stage, real_wallet
 from sekisho.journal.checkpoints import sign_checkpoint
 from sekisho.journal.merkle import Frontier, leaf_hash
 from sekisho.journal.notes import SignerKey
@@ -60,6 +61,11 @@ PASSES = 250
 BATCH = 50
 """As many statements wait for the disk together, as when people press their buttons at once."""
 SMALL, LARGE = 100, 10_000
+_WORK = (
+    f"{PASSES} passes under jp-psa, each asked for, and approved by three departments (one key "
+    f"file, three passkeys); {BATCH} at a time share one wait for the disk. Every statement is "
+    "verified, the policy asked, the pass issued"
+)
 AT = datetime(2024, 5, 31, 2, 0, tzinfo=UTC)
 KEY = SignerKey(name="bench/journal", private_key=Ed25519PrivateKey.from_private_bytes(b"b" * 32))
 
@@ -79,9 +85,7 @@ def measure() -> list[dict[str, Any]]:
         for name, note in (
             (
                 "recorded",
-                f"{PASSES} passes under jp-psa, each asked for and approved by three departments, "
-                f"a third by key file and the others by passkey; {BATCH} at a time share one wait "
-                "for the disk. Every statement is verified, the policy asked, the pass issued",
+                _WORK,
             ),
             ("recorded_singly", "the same, each on the disk before the next is looked at"),
         )

@@ -31,7 +31,6 @@ from sekisho.journal.witness.last_seen import (
     ByEntries,
     LastSeen,
     advance,
-    differences,
     none_seen,
     seen_in,
 )
@@ -111,16 +110,10 @@ def open_bundle(
                 )
             ]
         )
-    before = seen or none_seen(log)
-    wrong = differences(
-        before.checkpoint, checkpoint.checkpoint, ByEntries(leaf_hashes=leaves), where
-    )
-    if wrong:
-        raise Refused(wrong)
     return Opened(
         pass_digest=pass_digest,
         register=register,
-        seen=advance(before, note, log, ByEntries(leaf_hashes=leaves), where),
+        seen=advance(seen or none_seen(log), note, log, ByEntries(leaf_hashes=leaves), where),
         cosignatures=cosigned,
         as_of_at=as_of_at,
     )
