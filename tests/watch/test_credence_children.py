@@ -16,13 +16,18 @@ from world import (
     digest_of,
     entries_of,
     evidence_of,
+    filed,
     record,
     register,
+    said,
+    statement,
     transfer_pass,
+    under_policy,
     void,
 )
 from world_coins import address_at, payment, stranger
-from world_people import NOW, key_of
+from world_people import NOW, QUORUM_PEOPLE, key_of
+from world_policy import OPEN_POLICY
 
 from sekisho.chains.bitcoin.transaction import OutPoint
 from sekisho.kernel.canonical import parse_json
@@ -33,7 +38,16 @@ from sekisho.passes.evidence import CHILD_ISSUED
 from sekisho.passes.fold import fold
 from sekisho.passes.leave import leave_of
 from sekisho.passes.life import GATE_CLEARED
-from sekisho.passes.records import Automatic, Child, DestinationRule, Pass, SignedChild
+from sekisho.passes.policy.records import Bound, TimeLockStep
+from sekisho.passes.records import (
+    Automatic,
+    Child,
+    Decision,
+    DestinationRule,
+    Pass,
+    SignedChild,
+)
+from sekisho.wallets.records import Tier
 from sekisho.watch.credence import Credence, Grant
 from sekisho.watch.state import weigh_entries
 
@@ -45,7 +59,10 @@ ANCHOR, OTHER = COINS[0], COINS[1]
 @cache
 def standing(rule: DestinationRule = DestinationRule.ANY) -> tuple[World, Pass]:
     """Return a world in which people allowed a standing pass: 15,000 each, 30,000 an hour."""
-    world = register(begin(), HOT)
+    return standing_in(register(begin(), HOT), rule)
+
+
+def standing_in(world: World, rule: DestinationRule = DestinationRule.ANY) -> tuple[World, Pass]:
     usual = transfer_pass(world, HOT, [payment(stranger(1), 5_000)], ANCHOR)
     asked = replace(usual, action=automatic_from(HOT, rule))
     return approve(ask(world, asked), asked), asked
@@ -137,6 +154,29 @@ def test_sweeps_pay_own_wallets_and_nobody_else() -> None:
     assert numbers_of(issued(world, own, child(2, asked=asked)))[0] == [1]
     world, asked = standing(DestinationRule.ALLOW_LIST)
     assert numbers_of(issued(world, child(1, asked=asked)))[0] == []
+
+
+def test_no_child_is_issued_while_the_standing_pass_is_locked() -> None:
+    step = TimeLockStep(
+        tiers=tuple(Tier), least=Bound(size_sat=Sat(1)), hold_seconds=600, reference="none"
+    )
+    world = under_policy(begin(), replace(OPEN_POLICY, time_lock=(step,)))
+    world, asked = standing_in(register(world, HOT))
+    early = child(1, at=NOW + 9 * MINUTE, asked=asked)
+    assert numbers_of(issued(world, early))[0] == []
+    assert numbers_of(issued(world, replace(early, issued_at=NOW + 10 * MINUTE)))[0] == [1]
+
+
+def test_a_standing_pass_that_was_never_counted_has_no_children() -> None:
+    """Its statements were written before it was: nothing was complete when it was asked for."""
+    before = register(begin(), HOT)
+    asked = standing()[1]
+    said_first = [statement(before, "aoki", Decision.ASK, asked)]
+    said_first += [statement(before, who, Decision.APPROVE, asked) for who in QUORUM_PEOPLE]
+    world = filed(said(before, *said_first), asked)
+    assert numbers_of(issued(world, child(1)))[0] == []
+    world = said(world, statement(world, "doi", Decision.APPROVE, asked))
+    assert numbers_of(issued(world, child(1)))[0] == [1]
 
 
 def test_who_voids_the_standing_pass_ends_all_that_is_not_paid() -> None:
