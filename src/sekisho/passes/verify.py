@@ -113,11 +113,7 @@ def judged(
     register: Register, digest: str, asked: Pass, heard: Tally
 ) -> tuple[Standing, Committed | None]:
     """Return where a transfer or standing pass stands, and how it would count against limits."""
-    findings = [
-        *_binding_findings(register, asked),
-        *statement_findings(heard, asked),
-        *quorum_findings(heard, register.roster.quorum_transfer),
-    ]
+    findings = _people_findings(register, asked, heard)
     wallet = register.wallets.get(_wallet_id(asked))
     findings.extend(_wallet_findings(register, asked, wallet))
     outcomes: tuple[Outcome, ...] = ()
@@ -151,6 +147,15 @@ def judged(
     return standing, this
 
 
+def _people_findings(register: Register, asked: Pass, heard: Tally) -> list[Finding]:
+    """Return what is missing before any policy need be asked."""
+    return [
+        *_binding_findings(register, asked),
+        *statement_findings(heard, asked),
+        *quorum_findings(heard, register.roster.quorum_transfer),
+    ]
+
+
 def _outcomes(
     register: Register, policy: Policy, digest: str, *, wallet: Wallet, heard: Tally
 ) -> tuple[Case, tuple[Outcome, ...]]:
@@ -172,7 +177,10 @@ def commit_if_complete(register: Register, digest: str) -> None:
         return
     if isinstance(known.asked.action, Admin) or _wallet_id(known.asked) not in register.wallets:
         return
-    standing, this = judged(register, digest, known.asked, tally_of(register, digest))
+    heard = tally_of(register, digest)
+    if _people_findings(register, known.asked, heard):
+        return  # most statements are not the last one, and asking the policy is dear
+    standing, this = judged(register, digest, known.asked, heard)
     if standing.findings or this is None:
         return
     if isinstance(known.asked.action, Transfer):
