@@ -119,14 +119,20 @@ def batch_transfer(automatic: Automatic, batch: Sequence[Child]) -> Transfer:
 
 
 def child_findings(register: Register, heard: ChildHeard, *, now: datetime) -> list[Finding]:
-    """Return why a child allows nothing at `now`: its own faults, its standing pass's, its age."""
+    """Return why a child allows nothing at `now`: its own faults, its standing pass's, its age.
+
+    No child outlives its standing pass: else a thief with the key would date children back.
+    """
     child = heard.child
     name = f"{child.standing_digest[:16]}/{child.number}"
     findings = [*heard.findings, *standing_of(register, child.standing_digest).findings]
     action = register.passes[child.standing_digest].asked.action
     if not isinstance(action, Automatic):
         raise TypeError("a child of a pass that is no standing pass")
-    until = child.issued_at + timedelta(seconds=action.limits.child_valid_seconds)
+    until = min(
+        child.issued_at + timedelta(seconds=action.limits.child_valid_seconds),
+        register.passes[child.standing_digest].asked.expires_at,
+    )
     if now < child.issued_at:
         at = format_instant(child.issued_at)
         findings.append(finding("passes.not_yet_valid", name, not_before_at=at))

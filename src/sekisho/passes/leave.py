@@ -70,7 +70,7 @@ def _batch(register: Register, heard: ChildHeard, *, now: datetime) -> Leave | N
         pass_id=f"{asked.pass_id}#{name}",
         transfer=batch_transfer(asked.action, [each.child for each in batch]),
         not_before_at=max(issued),
-        expires_at=min(issued) + valid,
+        expires_at=min(min(issued) + valid, asked.expires_at),
         findings=tuple(
             each for member in batch for each in child_findings(register, member, now=now)
         ),

@@ -204,7 +204,10 @@ def _batch(replay: Replay, batch: Batch, size: int, petition: Petition, *, allow
         signed_digest=batch.standing,
         transfer=transfer_of(automatic, children),
         not_before_at=max(moments),
-        expires_at=min(moments) + timedelta(seconds=automatic.limits.child_valid_seconds),
+        expires_at=min(
+            min(moments) + timedelta(seconds=automatic.limits.child_valid_seconds),
+            petition.asked.expires_at,
+        ),
         held_until_at=None,
         # Of a batch that has grown, only what was let through before counts.
         allowed=allowed and size == len(batch.children),
