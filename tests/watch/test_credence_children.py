@@ -174,9 +174,11 @@ def test_a_standing_pass_that_was_never_counted_has_no_children() -> None:
     said_first = [statement(before, "aoki", Decision.ASK, asked)]
     said_first += [statement(before, who, Decision.APPROVE, asked) for who in QUORUM_PEOPLE]
     world = filed(said(before, *said_first), asked)
-    assert numbers_of(issued(world, child(1)))[0] == []
-    world = said(world, statement(world, "doi", Decision.APPROVE, asked))
-    assert numbers_of(issued(world, child(1)))[0] == [1]
+    early = issued(world, child(1))
+    assert numbers_of(early)[0] == []
+    also = statement(world, "doi", Decision.APPROVE, asked)
+    assert numbers_of(issued(said(world, also), child(1)))[0] == [1]
+    assert numbers_of(issued(said(early, also), child(2)))[0] == [2], "the first came too early"
 
 
 def test_who_voids_the_standing_pass_ends_all_that_is_not_paid() -> None:
