@@ -20,7 +20,7 @@ from sekisho.edges.keepers import (
 )
 from sekisho.kernel.catalogue import findings_json
 from sekisho.kernel.errors import BadInputError
-from sekisho.passes.duress import check_openings
+from sekisho.passes.duress import Holds, check_openings
 
 app = typer.Typer(help="The keeper's own holds and openings.", no_args_is_help=True)
 KeeperArgument = Annotated[
@@ -34,9 +34,12 @@ _DIGEST_HEX = 64
 
 
 @app.command("new")
-def new(keeper: KeeperArgument) -> None:
+def new(keeper: KeeperArgument, *, json: JsonOption = False) -> None:
     """Make a keeper's folder, on the machine of the gate or of the watcher."""
     create_keeper(keeper)
+    if json:
+        put_json({"keeper": str(keeper)})
+        return
     say(f"Made {keeper}. Back it up as you do keys, and apart from the workspace.")
 
 
@@ -44,9 +47,14 @@ def new(keeper: KeeperArgument) -> None:
 def take(
     keeper: KeeperArgument,
     openings: Annotated[Path, typer.Argument(help="What `sekisho roster key` wrote for you.")],
+    *,
+    json: JsonOption = False,
 ) -> None:
     """Keep a copy of an openings file. The one that was handed over is then to be deleted."""
     count = take_openings(keeper, openings)
+    if json:
+        put_json({"keeper": str(keeper), "openings": count})
+        return
     say(f"{keeper} has {count:,} openings. Delete {openings}.")
 
 
@@ -57,6 +65,8 @@ def on(
         str, typer.Option("--pass", help="Hold one pass, by its digest; else everything.")
     ] = "",
     reason: Annotated[str, typer.Option(help="For the keeper's eyes; shown nowhere.")] = "",
+    *,
+    json: JsonOption = False,
 ) -> None:
     """Hold everything, or one pass, until the keeper lets go."""
     holds, _ = read_holds(keeper)
@@ -65,7 +75,7 @@ def on(
     else:
         held = replace(holds, on=True)
     write_holds(keeper, held, reason)
-    say("On hold.")
+    _put_held(held, "On hold.", as_json=json)
 
 
 @app.command("off")
@@ -74,6 +84,8 @@ def off(
     pass_digest: Annotated[
         str, typer.Option("--pass", help="Let go of one pass, by its digest.")
     ] = "",
+    *,
+    json: JsonOption = False,
 ) -> None:
     """Let go of what the keeper held. What is held for another reason stays held."""
     holds, _ = read_holds(keeper)
@@ -82,16 +94,21 @@ def off(
     else:
         held = replace(holds, on=False)
     write_holds(keeper, held, "")
-    say("Let go.")
+    _put_held(held, "Let go.", as_json=json)
 
 
 @app.command("settle")
 def settle_report(
     keeper: KeeperArgument,
     report: Annotated[Path, typer.Argument(help="A report out of the keeper's folder.")],
+    *,
+    json: JsonOption = False,
 ) -> None:
     """Let other passes go on after a report. The one that it is about stays held for good."""
     count = settle(keeper, report)
+    if json:
+        put_json({"settled": count})
+        return
     say(f"Settled {count} statements.")
 
 
@@ -121,6 +138,13 @@ def show(
     say(*(f"On hold: pass {each}" for each in sorted(held.holds.passes)))
     say(f"Openings: {len(held.openings.by_key):,}", *(f"Report: {each}" for each in reports))
     put_findings(findings)
+
+
+def _put_held(held: Holds, said: str, *, as_json: bool) -> None:
+    if as_json:
+        put_json({"on": held.on, "passes": sorted(held.passes)})
+    else:
+        say(said)
 
 
 def _digest(text: str) -> str:

@@ -58,6 +58,7 @@ app = typer.Typer(help="Passes: leave to let coins out.", no_args_is_help=True)
 PassArgument = Annotated[str, typer.Argument(help="The pass's id, or the start of its digest.")]
 ReasonOption = Annotated[str, typer.Option("--reason", help="Why, in your own words.")]
 _UINT32_MAX = 0xFFFF_FFFF
+_SUBJECT_LINES_MAX = 30
 
 
 @app.command("ask")
@@ -281,7 +282,15 @@ def _state(
         subject = subject_of(desk.register, standing)
     if not as_json:
         say(f"Signed: {decision.value}.")
-    put_standing(standing, as_json=as_json, state=where.value, subject=subject)
+    put_standing(standing, as_json=as_json, state=where.value, subject=_in_short(subject, name))
+
+
+def _in_short(subject: Sequence[str], name: str) -> Sequence[str]:
+    """Return the lines that are shown again to whoever has just signed."""
+    more = len(subject) - _SUBJECT_LINES_MAX
+    if more <= 0:
+        return subject
+    return (*subject[:_SUBJECT_LINES_MAX], f"  … {more} more lines: sekisho pass show {name}")
 
 
 def _life(desk: Desk, standing: Standing, used: Sequence[Clearance] | None = None) -> PassState:

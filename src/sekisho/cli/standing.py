@@ -59,8 +59,9 @@ def put_standing(
     if standing.findings:
         say("  It allows nothing yet:")
         put_findings(standing.findings, style="yellow")
-    elif standing.held_until is not None:
-        say(f"  Its quorum is complete; it is locked until {format_instant(standing.held_until)}.")
+    elif standing.held_until_at is not None:
+        until = format_instant(standing.held_until_at)
+        say(f"  Its quorum is complete; it is locked until {until}.")
     else:
         say("  Its quorum is complete.")
     if standing.set_aside:

@@ -88,7 +88,7 @@ def proven_of(register: Register, wallet: Wallet) -> frozenset[str]:
     if document is None:
         return frozenset()
     proofs = read_proofs(document, "proofs")
-    drawn = register.nonces.get(core_digest(wallet), frozenset())
+    drawn = register.nonces.get(core_digest(wallet), set())
     if proofs.nonce not in drawn or proofs.genesis_digest != register.genesis_digest:
         return frozenset()  # signatures over a challenge of another day, or of somebody else
     return proven_keys(wallet, proofs)
