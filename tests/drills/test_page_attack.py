@@ -12,7 +12,9 @@ from sekisho.drills.dmm_2024.page import page
 from sekisho.drills.dmm_2024.records import Outcome, Variant
 from sekisho.kernel.fields import is_printable
 from sekisho.kernel.finding import Finding
+from sekisho.passes.policy.case import Outcome as RuleOutcome
 from sekisho.passes.records import Transfer
+from sekisho.passes.verify import Standing
 
 HOSTILE = (
     "<script>alert(1)</script>",
@@ -31,35 +33,7 @@ hostile = st.one_of(
 def attacked(text: str) -> Outcome:
     """Return an outcome in which everything that people or chains can name says `text`."""
     shown = outcome(Variant.PASS)
-    standing = shown.standing
-    assert standing is not None
-    assert isinstance(standing.asked.action, Transfer)
-    payment = replace(standing.asked.action.payments[0], address=text)
-    action = replace(standing.asked.action, payments=(payment,))
-    asked = replace(
-        standing.asked, purpose=text, requester=text, terminal_id=text, pass_id=text, action=action
-    )
-    ballots = [
-        replace(each, approval=replace(each.approval, approver=text, terminal_id=text))
-        for each in standing.ballots
-    ]
-    claims = replace(
-        standing.asked.claims,
-        prices=tuple(replace(each, source=text) for each in standing.asked.claims.prices),
-        balances=tuple(replace(each, wallet_id=text) for each in standing.asked.claims.balances),
-    )
-    asked = replace(asked, claims=claims)
-    outcomes = [
-        replace(
-            each,
-            reference=text,
-            # An instant is an element of its own, so these values stay as they are.
-            inputs=tuple(
-                (text, value if INSTANT.search(value) else text) for _, value in each.inputs
-            ),
-        )
-        for each in standing.outcomes
-    ]
+    assert shown.standing is not None
     found = [
         Finding(code=each.code, subject=text, facts=tuple((name, text) for name, _ in each.facts))
         for each in shown.verdict.findings
@@ -67,13 +41,7 @@ def attacked(text: str) -> Outcome:
     loss = shown.incident.loss
     return replace(
         shown,
-        standing=replace(
-            standing,
-            asked=asked,
-            ballots=tuple(ballots),
-            outcomes=tuple(outcomes),
-            digest=text,
-        ),
+        standing=standing_that_says(text, shown.standing),
         policy=replace(shown.policy, policy_id=text, title_en=text, title_ja=text),
         policy_digest=text,
         genesis_digest=text,
@@ -98,6 +66,43 @@ def attacked(text: str) -> Outcome:
             ),
         ),
     )
+
+
+def standing_that_says(text: str, standing: Standing) -> Standing:
+    """Return where the pass stands, with `text` wherever people name something in it."""
+    asked = standing.asked
+    assert isinstance(asked.action, Transfer)
+    payment = replace(asked.action.payments[0], address=text)
+    claims = replace(
+        asked.claims,
+        prices=tuple(replace(each, source=text) for each in asked.claims.prices),
+        balances=tuple(replace(each, wallet_id=text) for each in asked.claims.balances),
+    )
+    ballots = [
+        replace(each, approval=replace(each.approval, approver=text, terminal_id=text))
+        for each in standing.ballots
+    ]
+    return replace(
+        standing,
+        asked=replace(
+            asked,
+            purpose=text,
+            requester=text,
+            terminal_id=text,
+            pass_id=text,
+            action=replace(asked.action, payments=(payment,)),
+            claims=claims,
+        ),
+        ballots=tuple(ballots),
+        outcomes=tuple(rule_that_says(text, each) for each in standing.outcomes),
+        digest=text,
+    )
+
+
+def rule_that_says(text: str, rule: RuleOutcome) -> RuleOutcome:
+    """An instant is an element of its own, so values that hold one stay as they are."""
+    inputs = [(text, value if INSTANT.search(value) else text) for _, value in rule.inputs]
+    return replace(rule, reference=text, inputs=tuple(inputs))
 
 
 @given(hostile)

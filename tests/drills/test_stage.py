@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from sekisho.drills.dmm_2024 import cast, facts
-from sekisho.drills.dmm_2024.flow import enrol
+from sekisho.drills.dmm_2024.flow import enrol, replay
+from sekisho.drills.dmm_2024.records import Variant
 from sekisho.drills.dmm_2024.stage import Stage, request, set_up, signer_of
 from sekisho.drills.dmm_2024.timeline import ASKED_AT, GATE_AT, STEP
 from sekisho.journal.store import JournalStore, create_journal
@@ -15,7 +16,7 @@ from sekisho.kernel.finding import Refused
 from sekisho.kernel.money import Sat
 from sekisho.kernel.words import digest_words
 from sekisho.passes.assertion import PRESENT, verify_statement
-from sekisho.passes.evidence import Said, read_event
+from sekisho.passes.evidence import PASS_ISSUED, Said, read_event
 from sekisho.passes.flow import open_desk, state
 from sekisho.passes.records import CredentialKind, Decision, SignedApproval
 from sekisho.passes.roster import roster_bytes, roster_digest
@@ -154,3 +155,21 @@ def test_every_assertion_holds_for_its_own_statement_and_for_no_other(
             if other.seq != ballot.seq:
                 assert not held(replace(statement, document=signed[other.seq].document))
                 assert not held(signed[other.seq])
+
+
+def test_the_pass_is_issued_when_its_time_lock_ends_and_not_before(journal: JournalStore) -> None:
+    played = replay(journal, Variant.PASS, journal_key="")
+    assert played.standing is not None
+    issued = [entry.at for entry in journal.entries() if entry.kind == PASS_ISSUED]
+    assert issued == [played.standing.held_until_at]
+    assert issued[0] in {moment.at for moment in played.moments}
+
+
+def test_a_replay_under_the_same_journal_key_gives_the_same_digests(tmp_path: Path) -> None:
+    found = []
+    for name in ("first", "second"):
+        with create_journal(tmp_path / name) as store:
+            played = replay(store, Variant.PASS, journal_key="")
+        assert played.standing is not None
+        found.append((played.genesis_digest, played.standing.digest, played.incident.incident_id))
+    assert found[0] == found[1]

@@ -8,8 +8,10 @@ The authenticator is no security device: it signs whatever it is asked to.
 """
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import count
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -66,14 +68,15 @@ APPROVERS = (
 CAST = (REQUESTER, *APPROVERS)
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Actor:
-    """A role with what it signs with, and how often it has."""
+    """A role with what it signs with."""
 
     role: Role
     credential: Credential
     device: Authenticator | None
-    signed: int = field(default=0)
+    numbers: Iterator[int] = field(default_factory=lambda: count(1))
+    """Of the statements, each taken once."""
 
     @property
     def terminal_id(self) -> str:
@@ -82,8 +85,7 @@ class Actor:
 
     def take_sequence(self, at_least: int) -> int:
         """Return the credential's next number."""
-        self.signed = max(self.signed + 1, at_least)
-        return self.signed
+        return next(number for number in self.numbers if number >= at_least)
 
     def sign(self, approval: Approval) -> SignedApproval:
         """Sign as the role does: with the passkey's assertion, or with the key file."""

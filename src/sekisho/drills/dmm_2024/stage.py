@@ -1,7 +1,9 @@
 """How the cast acts: enrol, put documents in force, ask, approve. All by the production flows."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import count
 
 from sekisho.chains.bitcoin.addresses import script_of
 from sekisho.chains.bitcoin.networks import Network
@@ -55,14 +57,14 @@ POLICY = "jp-psa"
 _UINT32_MAX = 0xFFFF_FFFF
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
     """The desk of the drill, and its people."""
 
     desk: Desk
     actors: tuple[cast.Actor, ...]
-    asked: int = 0
-    """How many passes were asked for: each has its own id, the same in every replay."""
+    numbers: Iterator[int] = field(default_factory=count)
+    """Of the passes: each has its own id, the same in every replay."""
 
     def put_in_force(
         self, subject_type: SubjectType, subject_id: str, what: str, document: bytes
@@ -89,7 +91,7 @@ class Stage:
         """Have the requester ask for a pass."""
         actor, register = self.actors[0], self.desk.register
         asked = Pass(
-            pass_id=drill_id(now, self.asked),
+            pass_id=drill_id(now, next(self.numbers)),
             requester=actor.role.person_id,
             terminal_id=actor.terminal_id,
             purpose=purpose,
@@ -101,7 +103,6 @@ class Stage:
             action=action,
             claims=claims,
         )
-        self.asked += 1
         return ask(self.desk, asked, signer=signer_of(actor), now=now)
 
     def approve(self, digest: str, now: datetime) -> Standing:
