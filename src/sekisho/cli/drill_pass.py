@@ -81,8 +81,8 @@ def _row(signed: Signed, language: Language) -> tuple[Text, ...]:
     at = signed.at.astimezone(JST).strftime("%H:%M")
     said = Text(f"  {at} {_say('asked' if signed.asked else 'approved', language)}")
     verified = ("、" if language == "ja" else ", ").join(verified_of(signed, language))
-    with_what = Text(device_of(signed, language), style="bold" if signed.own_machine else "")
-    with_what.append(f"\n{verified}", style="dim")
+    device = (device_of(signed, language), "bold" if signed.own_machine else "")
+    with_what = Text.assemble(device, (f"\n{verified}", "dim"))
     return said, Text(signed.person), Text(signed.terminal, style="dim"), with_what
 
 
