@@ -110,6 +110,8 @@ def open_bundle(
                 )
             ]
         )
+    if pass_digest not in register.passes and pass_digest not in register.child_places:
+        raise BadInputError(f"{where}, line 1.pass_digest", "is not in any of the entries")
     return Opened(
         pass_digest=pass_digest,
         register=register,
@@ -135,7 +137,7 @@ def _parts(data: bytes, where: str) -> tuple[str, bytes, Sequence[bytes]]:
 
 
 def _chained(lines: Sequence[bytes], where: str) -> tuple[list[bytes], list[Entry]]:
-    """Return the leaf hash of every line's entry, and the entries that may give power.
+    """Return every line's leaf hash, and the entries that may give power, with the last one.
 
     Every entry is chained to the one before and hashed as it says; all of that is looked at before
     any entry is read, so that a changed byte is found at once.
@@ -152,7 +154,7 @@ def _chained(lines: Sequence[bytes], where: str) -> tuple[list[bytes], list[Entr
     powers = [
         read_entry(row.document, f"{where}, line {row.seq + 1}")
         for row in rows
-        if kind_of(row.document) in KINDS
+        if kind_of(row.document) in KINDS or row is rows[-1]
     ]
     return [leaf_hash(row.hash) for row in rows], powers
 
