@@ -79,7 +79,7 @@ def listed(office: Office, desk: Desk, person_id: str, *, limit: int, before: st
 
 def shown(office: Office, desk: Desk, standing: Standing) -> dict[str, Json]:
     """Return everything there is to say of a pass, as a document."""
-    subject: list[Json] = [line.strip() for line in subject_of(desk.register, standing)]
+    subject: list[Json] = [line.removeprefix("  ") for line in subject_of(desk.register, standing)]
     return {
         **standing_json(standing, state=office.state(desk, standing).value),
         "time": findings_json(time_findings(standing, now=office.clock())),
