@@ -36,7 +36,7 @@ def is_cleared(setting: Scene, psbt: bytes) -> bool:
         clear(
             psbt,
             pass_digest=honest(setting).digest,
-            trust=trust_of(setting.world),
+            register=trust_of(setting.world),
             book=book_of(setting.wallet, HOT),
             used=(),
             now=honest(setting).now,
