@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 
 from sekisho.drills.dmm_2024.flow import replay
@@ -15,9 +16,13 @@ from sekisho.drills.dmm_2024.records import NAME, Outcome, Variant
 from sekisho.edges.keys import write_new
 from sekisho.edges.workspace import Workspace, create_workspace, open_workspace, pin_genesis
 from sekisho.journal.checkpoints import open_checkpoint
+from sekisho.journal.entries import entry_hash
 from sekisho.journal.flow import begin_log, checkpoint_journal, read_vkey
+from sekisho.journal.merkle import leaf_hash
 from sekisho.journal.notes import NOTE_MAX_BYTES
 from sekisho.journal.store import JournalStore, create_journal_on_server, open_journal
+from sekisho.journal.witness.last_seen import ByEntries, none_seen
+from sekisho.journal.witness.store import begin_seen, keep_seen
 from sekisho.kernel.errors import BadInputError, WorldError
 from sekisho.kernel.instants import to_second
 from sekisho.kernel.ulid import make_ulid
@@ -120,6 +125,28 @@ def console_secret(workspace: Workspace) -> str:
     if mode & 0o077 or not re.fullmatch(r"[0-9a-f]{64}", secret):
         raise WorldError(f"{path}: is no secret of its owner's alone; delete it, and log in again")
     return secret
+
+
+def hold_to_seen(here: Installation, path: Path) -> None:
+    """Raise `Refused` if the journal does not begin with what was seen of it before.
+
+    `path` keeps the last checkpoint seen; it is made if it is not there, and brought up to date
+    with the checkpoint that the workspace holds: the witnessed one, or the last signed. It belongs
+    outside the workspace: whoever puts back an old journal must not put it back as well.
+    """
+    published = here.workspace.witnessed_checkpoint_path
+    note_path = published if published.exists() else here.workspace.last_checkpoint_path
+    try:
+        note = note_path.read_bytes()
+    except OSError as error:
+        raise WorldError(f"{note_path}: cannot be read: {error.strerror}") from error
+    log = read_vkey(here.workspace.vkey_path)
+    if not path.exists():
+        begin_seen(path, (none_seen(log),))
+    size = open_checkpoint(note, log, str(note_path)).size
+    rows = islice(here.journal.rows(), size)
+    leaves = [leaf_hash(entry_hash(row.document)) for row in rows]
+    keep_seen(path, note, log, ByEntries(leaf_hashes=leaves), str(note_path))
 
 
 def current_time() -> datetime:

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from sekisho.app import checkpoint_of, current_time, installation
-from sekisho.cli.options import JsonOption, WorkspaceOption, read_file
+from sekisho.cli.options import JsonOption, SeenOption, WorkspaceOption, read_file
 from sekisho.cli.output import EXIT_NO, put_findings, put_json, say
 from sekisho.cli.standing import put_standing
 from sekisho.edges.keys import replace_file, write_new
@@ -28,13 +28,6 @@ _SEEN_MAX_BYTES = 4 * NOTE_MAX_BYTES
 BundleArgument = Annotated[Path, typer.Argument(metavar="FILE", help="A bundle file.")]
 GenesisOption = Annotated[
     str, typer.Option("--genesis", help="The pinned genesis digest; else the workspace's.")
-]
-SeenOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--seen",
-        help="Keeps the last checkpoint seen: read if it is there, then brought up to date.",
-    ),
 ]
 
 

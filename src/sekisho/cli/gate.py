@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
-from sekisho.app import Installation, current_time, installation, new_id
+from sekisho.app import Installation, current_time, hold_to_seen, installation, new_id
 from sekisho.cli import holds
-from sekisho.cli.options import JsonOption, WorkspaceOption, read_file
+from sekisho.cli.options import JsonOption, SeenOption, WorkspaceOption, read_file
 from sekisho.cli.output import put_json, say
 from sekisho.edges.keepers import open_keeper
 from sekisho.gate.flow import check_psbt
@@ -33,12 +33,15 @@ def check(
     psbt: Annotated[Path, typer.Option(help="The PSBT file: binary, base64 or hex.")],
     workspace: WorkspaceOption = Path(),
     keeper: holds.KeeperOption = None,
+    seen: SeenOption = None,
     *,
     json: JsonOption = False,
 ) -> None:
     """Clear a PSBT for signing (exit code 0), or refuse it with every reason (exit code 3)."""
     data = psbt_bytes(read_file(psbt, limit_bytes=PSBT_SIZE_MAX_BYTES * 2), str(psbt))
     with installation(workspace) as here:
+        if seen is not None:
+            hold_to_seen(here, seen)
         now = current_time()
         digest = _digest_of(here, name)
         cleared = check_psbt(

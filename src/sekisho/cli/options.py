@@ -28,6 +28,14 @@ PassphraseFileOption = Annotated[
     typer.Option("--passphrase-file", help="Read the key's passphrase from this file."),
 ]
 
+SeenOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--seen",
+        help="Keeps the last checkpoint seen: read if it is there, then brought up to date.",
+    ),
+]
+
 
 def read_file(path: Path, *, limit_bytes: int) -> bytes:
     """Return a file's bytes; raises `BadInputError` naming it if it cannot be read or is huge."""

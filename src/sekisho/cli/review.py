@@ -11,10 +11,11 @@ from typing import Annotated
 import typer
 
 from sekisho.app import current_time, installation
-from sekisho.cli.bundles import BundleArgument, GenesisOption, SeenOption, open_pinned
+from sekisho.cli.bundles import BundleArgument, GenesisOption, open_pinned
 from sekisho.cli.options import (
     JsonOption,
     PassphraseFileOption,
+    SeenOption,
     TerminalOption,
     WorkspaceOption,
     read_file,

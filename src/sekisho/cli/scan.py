@@ -8,9 +8,9 @@ from typing import Annotated, TypeAlias
 import typer
 from rich.text import Text
 
-from sekisho.app import current_time, installation
+from sekisho.app import current_time, hold_to_seen, installation
 from sekisho.cli.holds import KeeperOption
-from sekisho.cli.options import JsonOption, WorkspaceOption
+from sekisho.cli.options import JsonOption, SeenOption, WorkspaceOption
 from sekisho.cli.output import EXIT_NO, byte_progress, put_findings, put_json, say, terminal
 from sekisho.edges.block_files import BlockFiles
 from sekisho.edges.keepers import open_keeper
@@ -45,6 +45,7 @@ def run(
     ] = "",
     workspace: WorkspaceOption = Path(),
     keeper: KeeperOption = None,
+    seen: SeenOption = None,
     *,
     json: JsonOption = False,
 ) -> None:
@@ -54,6 +55,9 @@ def run(
     `sekisho wallets observe` see it first, or its spending is not found. Exit code 3 if any
     movement is an alarm or could not be judged.
     """
+    if seen is not None:
+        with installation(workspace) as here:
+            hold_to_seen(here, seen)
     found, blocks, incidents = _search(
         workspace, files, _xor_key(xor_key), keeper_folder=keeper, shown=not json
     )
