@@ -16,7 +16,7 @@ FUNCTION_LINES_MAX = 50
 
 PURE = {
     "__future__", "abc", "base64", "binascii", "bisect", "collections", "dataclasses", "datetime",
-    "decimal", "enum", "functools", "graphlib", "hashlib", "heapq", "hmac", "html", "itertools",
+    "decimal", "difflib", "enum", "functools", "graphlib", "hashlib", "heapq", "hmac", "html", "itertools",
     "json", "math", "operator", "re", "sekisho", "string", "struct", "textwrap", "types",
     "typing", "unicodedata",
 }  # fmt: skip

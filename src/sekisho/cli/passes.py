@@ -57,6 +57,25 @@ from sekisho.wallets.records import Wallet
 app = typer.Typer(help="Passes: leave to let coins out.", no_args_is_help=True)
 PassArgument = Annotated[str, typer.Argument(help="The pass's id, or the start of its digest.")]
 ReasonOption = Annotated[str, typer.Option("--reason", help="Why, in your own words.")]
+CoinOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--coin", help="TXID:VOUT that may be spent, once for each; else any of the wallet."
+    ),
+]
+AnchorOption = Annotated[
+    str, typer.Option("--anchor", help="The coin that must be spent; else the first of --coin.")
+]
+PriceOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--price", help="SOURCE=JPY, what a source says a bitcoin costs now, once for each."
+    ),
+]
+ReplacesOption = Annotated[
+    str,
+    typer.Option("--replaces", help="The id of the pass that this one replaces; keep its anchor."),
+]
 _UINT32_MAX = 0xFFFF_FFFF
 _SUBJECT_LINES_MAX = 30
 
@@ -70,20 +89,10 @@ def ask(
     purpose: Annotated[str, typer.Option(help="What the payment is for.")],
     key: KeyOption,
     terminal_id: TerminalOption,
-    coin: Annotated[
-        list[str] | None,
-        typer.Option(help="TXID:VOUT that may be spent, once for each; else any of the wallet."),
-    ] = None,
-    anchor: Annotated[
-        str, typer.Option(help="The coin that must be spent; else the first of --coin.")
-    ] = "",
-    price: Annotated[
-        list[str] | None,
-        typer.Option(help="SOURCE=JPY, what a source says a bitcoin costs now, once for each."),
-    ] = None,
-    replaces: Annotated[
-        str, typer.Option(help="The id of the pass that this one replaces; keep its anchor.")
-    ] = "",
+    coin: CoinOption = None,
+    anchor: AnchorOption = "",
+    price: PriceOption = None,
+    replaces: ReplacesOption = "",
     hours: Annotated[int, typer.Option(min=1, max=8760, help="How long the pass is valid.")] = 24,
     workspace: WorkspaceOption = Path(),
     passphrase_file: PassphraseFileOption = None,

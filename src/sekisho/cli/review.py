@@ -53,6 +53,22 @@ from sekisho.passes.verify import Standing, standing_of
 from sekisho.wallets.records import Segregation
 
 app = typer.Typer()
+KeyFileOption = Annotated[
+    Path | None, typer.Option("--key", help="Your key file (made by `sekisho roster key`).")
+]
+SecurityKeyOption = Annotated[
+    str,
+    typer.Option(
+        "--security-key", help="Sign with your security key: its credential id on the roster."
+    ),
+]
+StatementOption = Annotated[
+    Path | None,
+    typer.Option("--out", help="Where to write your statement; else FILE.statement."),
+]
+WordsOption = Annotated[
+    str, typer.Option("--words", help="The twelve words as your colleague read them to you.")
+]
 _STATEMENT_MAX_BYTES = 64 * 1024
 _GROUP = 4
 
@@ -61,18 +77,10 @@ _GROUP = 4
 def review(
     path: BundleArgument,
     terminal_id: TerminalOption,
-    key: Annotated[
-        Path | None, typer.Option("--key", help="Your key file (made by `sekisho roster key`).")
-    ] = None,
-    security_key: Annotated[
-        str, typer.Option(help="Sign with your security key: its credential id on the roster.")
-    ] = "",
-    out: Annotated[
-        Path | None, typer.Option(help="Where to write your statement; else FILE.statement.")
-    ] = None,
-    words: Annotated[
-        str, typer.Option(help="The twelve words as your colleague read them to you.")
-    ] = "",
+    key: KeyFileOption = None,
+    security_key: SecurityKeyOption = "",
+    out: StatementOption = None,
+    words: WordsOption = "",
     reject: Annotated[str, typer.Option(help="Reject the pass, for this reason.")] = "",
     genesis: GenesisOption = "",
     seen: SeenOption = None,

@@ -35,6 +35,29 @@ from sekisho.passes.shown import subject_of
 app = typer.Typer()
 PersonArgument = Annotated[str, typer.Argument(help="The person's id on the roster.")]
 
+OfficersOption = Annotated[
+    list[str] | None,
+    typer.Option("--officer", help="All who may suspend others, if that changes."),
+]
+TerminalsOption = Annotated[
+    list[str] | None, typer.Option("--terminal", help="All terminals, by id, if that changes.")
+]
+QuorumOption = Annotated[
+    list[str] | None,
+    typer.Option("--quorum", help="DEPARTMENT=COUNT, all of them, if that changes."),
+]
+RecoveryOption = Annotated[
+    list[str] | None,
+    typer.Option("--recovery", help="DEPARTMENT=COUNT for lost keys, if that changes."),
+]
+ConsoleOption = Annotated[
+    str | None, typer.Option("--console", help="The origin for passkeys, if that changes.")
+]
+WitnessesOption = Annotated[
+    list[Path] | None,
+    typer.Option("--witness", help="All witnesses' verifier key files, if that changes."),
+]
+
 
 @app.command("next")
 def next_roster(
@@ -47,25 +70,12 @@ def next_roster(
         list[str] | None, typer.Option(help="ID:FILE, one more key of a person who is there.")
     ] = None,
     remove_key: Annotated[list[str] | None, typer.Option(help="The id of a credential.")] = None,
-    officer: Annotated[
-        list[str] | None, typer.Option(help="All who may suspend others, if that changes.")
-    ] = None,
-    terminal: Annotated[
-        list[str] | None, typer.Option(help="All terminals, by id, if that changes.")
-    ] = None,
-    quorum: Annotated[
-        list[str] | None, typer.Option(help="DEPARTMENT=COUNT, all of them, if that changes.")
-    ] = None,
-    recovery: Annotated[
-        list[str] | None, typer.Option(help="DEPARTMENT=COUNT for lost keys, if that changes.")
-    ] = None,
-    console: Annotated[
-        str | None, typer.Option(help="The origin for passkeys, if that changes.")
-    ] = None,
-    witness: Annotated[
-        list[Path] | None,
-        typer.Option(help="All witnesses' verifier key files, if that changes."),
-    ] = None,
+    officer: OfficersOption = None,
+    terminal: TerminalsOption = None,
+    quorum: QuorumOption = None,
+    recovery: RecoveryOption = None,
+    console: ConsoleOption = None,
+    witness: WitnessesOption = None,
     days: Annotated[int, typer.Option(min=1, max=3650, help="How long it is valid.")] = 365,
     workspace: WorkspaceOption = Path(),
     *,
