@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import (
     Ed25519PublicKey,
 )
 
+from sekisho.kernel.ed25519_keys import check_ed25519_key
 from sekisho.kernel.errors import BadInputError
 from sekisho.kernel.finding import Finding, finding
 
@@ -25,11 +26,6 @@ SIGNATURES_MAX = 64
 """The specification asks for at least 16; a post-quantum signature has nearly 5 kB."""
 _ED25519 = b"\x01"
 _DASH = "\u2014 "
-
-_FIELD = 2**255 - 19
-_ORDER_8 = 0x7A03AC9277FDC74EC6CC392CFA53202A0F67100D760B3CBA4FD84D3D706A17C7
-_SMALL_ORDER = frozenset({0, 1, _FIELD - 1, _ORDER_8, _FIELD - _ORDER_8})
-"""The y of the eight points of edwards25519 for which anybody can make signatures that verify."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,9 +105,7 @@ def read_vkey_of(text: str, type_byte: bytes, where: str) -> tuple[str, bytes]:
     of_this_key = key_id_of(name, material).hex()
     if key_id != of_this_key:
         raise BadInputError(where, f"has key id {key_id[:16]!r}, but its key has {of_this_key}")
-    y = int.from_bytes(material[1:], "little") & ((1 << 255) - 1)
-    if y >= _FIELD or y in _SMALL_ORDER:
-        raise BadInputError(where, "is a key for which anybody can sign")
+    check_ed25519_key(material[1:], where)
     return name, material[1:]
 
 

@@ -32,6 +32,7 @@ from webauthn.helpers.structs import (
 )
 
 from sekisho.kernel.canonical import canonical_bytes, parse_json
+from sekisho.kernel.ed25519_keys import check_ed25519_key
 from sekisho.kernel.errors import BadInputError
 from sekisho.passes.documents import approval_digest
 from sekisho.passes.records import Credential, CredentialKind, SignedApproval
@@ -56,12 +57,6 @@ _ES256_KEY = re.compile(
 _EDDSA_KEY = re.compile(bytes.fromhex("a4010103272006215820") + b"(.{32})", re.DOTALL)
 """OKP key, EdDSA, Ed25519, x."""
 
-_FIELD_25519 = 2**255 - 19
-_D_25519 = -121665 * pow(121666, -1, _FIELD_25519) % _FIELD_25519
-_ORDER_8 = 0x7A03AC9277FDC74EC6CC392CFA53202A0F67100D760B3CBA4FD84D3D706A17C7
-_SMALL_ORDER = frozenset({0, 1, _FIELD_25519 - 1, _ORDER_8, _FIELD_25519 - _ORDER_8})
-"""The y of the eight points of edwards25519 whose multiple by 8 is the neutral one: under such a
-key a signature needs no private key."""
 _FIELD_P256 = 2**256 - 2**224 + 2**192 + 2**96 - 1
 _B_P256 = 0x5AC635D8AA3A93E7B3EBBD55769886BC651D06B0CC53B0F63BCE3C3E27D2604B
 _ORDER_P256 = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
@@ -138,9 +133,9 @@ def check_public_key(kind: CredentialKind, public_key: bytes, where: str) -> byt
     one spelling, for a point off its curve, and for a key that anybody can sign for.
     """
     if kind is CredentialKind.ED25519:
-        return _check_ed25519(public_key, where)
+        return check_ed25519_key(public_key, where)
     if found := _EDDSA_KEY.fullmatch(public_key):
-        return _check_ed25519(found[1], where)
+        return check_ed25519_key(found[1], where)
     if found := _ES256_KEY.fullmatch(public_key):
         x, y = (int.from_bytes(each, "big") for each in found.groups())
         on_curve = (y * y - (x * x * x - 3 * x + _B_P256)) % _FIELD_P256 == 0
@@ -321,18 +316,3 @@ def _signed_bytes(signed: SignedApproval) -> bytes:
 
 def _challenge(document: bytes) -> str:
     return base64url(approval_digest(document))
-
-
-def _check_ed25519(public_key: bytes, where: str) -> bytes:
-    """Return the 32 bytes of an Ed25519 key (RFC 8032) that only its holder can sign for."""
-    if len(public_key) != 32:
-        raise BadInputError(where, "is not 32 bytes")
-    y = int.from_bytes(public_key, "little") % 2**255
-    # A second spelling of a key (y not reduced) would be a second person's.
-    if y >= _FIELD_25519 or y in _SMALL_ORDER:
-        raise BadInputError(where, "is no key that only its holder can sign for")
-    # x*x = (y*y - 1) / (d*y*y + 1) has a root, by Euler's criterion.
-    square = (y * y - 1) * (_D_25519 * y * y + 1)
-    if pow(square, (_FIELD_25519 - 1) // 2, _FIELD_25519) != 1:
-        raise BadInputError(where, "is no point of edwards25519")
-    return public_key

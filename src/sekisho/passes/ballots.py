@@ -113,7 +113,7 @@ def why_set_aside(
     counts = live.get(approval.credential_id)
     if counts is None or ballot.seq < counts.since_seq or not _same_hand(ballot, counts):
         return finding("passes.approver_not_live", who, credential_id=approval.credential_id)
-    return _passkey_fault(ballot, passkeys)
+    return _passkey_fault(ballot, counts.credential, passkeys)
 
 
 def _same_hand(ballot: Ballot, counts: Live) -> bool:
@@ -125,10 +125,10 @@ def _same_hand(ballot: Ballot, counts: Live) -> bool:
     )
 
 
-def _passkey_fault(ballot: Ballot, passkeys: Passkeys) -> Finding | None:
+def _passkey_fault(ballot: Ballot, credential: Credential, passkeys: Passkeys) -> Finding | None:
     """Return why the policy does not let this hardware speak, or None."""
-    credential, assertion = ballot.credential, ballot.assertion
-    if credential is None or assertion is None or credential.kind is CredentialKind.ED25519:
+    assertion = ballot.assertion
+    if assertion is None or credential.kind is CredentialKind.ED25519:
         return None
     who, name = ballot.approval.approver, credential.credential_id
     if not credential.attested and passkeys.attested_required:

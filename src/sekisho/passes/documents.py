@@ -4,6 +4,7 @@ from sekisho.chains.bitcoin.networks import network_of_caip2
 from sekisho.chains.bitcoin.transaction import parse_outpoint
 from sekisho.kernel.canonical import Json, canonical_bytes, parse_canonical
 from sekisho.kernel.digest import tagged_digest
+from sekisho.kernel.ed25519_keys import check_ed25519_key
 from sekisho.kernel.fields import Fields
 from sekisho.kernel.instants import format_instant
 from sekisho.kernel.ulid import check_ulid
@@ -278,7 +279,9 @@ def _read_automatic(fields: Fields) -> Automatic:
         chain=chain,
         wallet_id=read_id(fields, "wallet_id"),
         wallet_digest=read_digest(fields, "wallet_digest"),
-        issuer_key=fields.hex("issuer_key", size=32),
+        issuer_key=check_ed25519_key(
+            fields.hex("issuer_key", size=32), fields.where("issuer_key")
+        ),
         destinations=DestinationRule(fields.choice("destinations", tuple(DestinationRule))),
         limits=_read_limits(fields.fields("limits")),
         inputs_max=fields.integer("inputs_max", at_least=1, at_most=INPUTS_MAX),
