@@ -40,11 +40,15 @@ from sekisho.passes.register import (
     ROSTER_ID,
     InForce,
     Register,
-    listed_keys,
     proposed_roster,
     take_roster,
 )
-from sekisho.passes.roster import read_roster, recovery_faults, rotation_faults
+from sekisho.passes.roster import (
+    listed_keys,
+    read_roster,
+    recovery_faults,
+    rotation_faults,
+)
 from sekisho.wallets.allow_list import read_allow_list
 from sekisho.wallets.documents import read_wallet
 from sekisho.wallets.key_register import read_key_register

@@ -33,7 +33,7 @@ from sekisho.passes.records import (
     SignedChild,
     Transfer,
 )
-from sekisho.passes.register import ChildHeard, Register, read_issued
+from sekisho.passes.register import ChildHeard, Register
 from sekisho.passes.verify import commit, standing_of
 
 _HOUR = timedelta(hours=1)
@@ -57,7 +57,7 @@ def judge_child(register: Register, event: Issued) -> tuple[ChildHeard | None, C
 
     None if no issuer of a standing pass signed it, or its number was used before.
     """
-    child = read_issued(register, event)
+    child = _read_issued(register, event)
     known = None if child is None else register.passes.get(child.standing_digest)
     if child is None or known is None or not isinstance(known.asked.action, Automatic):
         return None, None
@@ -139,6 +139,17 @@ def child_findings(register: Register, heard: ChildHeard, *, now: datetime) -> l
     if now >= until:
         findings.append(finding("passes.expired", name, expired_at=format_instant(until)))
     return findings
+
+
+def _read_issued(register: Register, event: Issued) -> Child | None:
+    """Return the child that an entry holds, or None if it cannot be read."""
+    try:
+        return read_child(event.signed.document, f"child {event.digest[:16]}")
+    except BadInputError as error:
+        register.unreadable.append(
+            finding("passes.child_unreadable", error.where, reason=error.reason)
+        )
+        return None
 
 
 def _signed_by(key: bytes, signed: SignedChild) -> bool:

@@ -12,7 +12,7 @@ entries always lead to the same register, so gate, auditor and console see the s
 5. A transfer counts against limits from the moment its quorum is complete (`verify.py`).
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
@@ -22,8 +22,8 @@ from sekisho.kernel.errors import BadInputError
 from sekisho.kernel.finding import Finding, finding
 from sekisho.passes.assertion import Assertion, verify_statement
 from sekisho.passes.ballots import Ballot, Live
-from sekisho.passes.documents import read_approval, read_child, read_pass
-from sekisho.passes.evidence import Asked, Filed, Issued, Said
+from sekisho.passes.documents import read_approval, read_pass
+from sekisho.passes.evidence import Asked, Filed, Said
 from sekisho.passes.policy.history import History
 from sekisho.passes.policy.records import Passkeys, Policy
 from sekisho.passes.records import (
@@ -32,13 +32,14 @@ from sekisho.passes.records import (
     Approval,
     Child,
     Credential,
+    Decision,
     Pass,
     Person,
     Roster,
     SignedApproval,
     SubjectType,
 )
-from sekisho.passes.roster import read_roster
+from sekisho.passes.roster import listed_keys, read_roster
 from sekisho.wallets.records import Wallet
 from sekisho.wallets.registry import ScriptBook, open_book
 from sekisho.wallets.resemble import KnownAddresses
@@ -86,6 +87,10 @@ class Commitment:
     position: int
 
 
+REPEATS_MAX = 20
+"""So often one credential is heard with one decision on one pass."""
+FORGERIES_MAX = 100
+"""So many statements that nobody signed are kept of one pass, for people to see."""
 CredentialKey = tuple[str, bytes]
 """A credential's id and public key: whoever proposes a roster in which an id that will once be
 another's has a key of their own uses up none of the other's numbers."""
@@ -110,6 +115,10 @@ class Register:
     named: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list), repr=False)
     """The digests of the passes that have one id."""
     ballots: dict[str, list[Ballot]] = field(default_factory=lambda: defaultdict(list), repr=False)
+    heard: Counter[tuple[str, CredentialKey | None, Decision | None]] = field(
+        default_factory=Counter, repr=False
+    )
+    """How many there are, by pass, credential and decision; of forged ones, by pass."""
     live: dict[str, Live] = field(default_factory=dict, repr=False)
     """The credentials whose statements count, by id."""
     retired: set[str] = field(default_factory=set)
@@ -217,15 +226,6 @@ def take_roster(register: Register, roster: Roster, seq: int) -> None:
     register.ever_listed.update(listed_keys(roster))
 
 
-def listed_keys(roster: Roster) -> dict[str, tuple[str, bytes]]:
-    """Return person and key of every credential on a roster, by its id."""
-    return {
-        credential.credential_id: (person.person_id, credential.public_key)
-        for person in roster.people
-        for credential in person.credentials
-    }
-
-
 def hear_filed(register: Register, event: Filed) -> None:
     """Keep a document. The pinned genesis roster's people may speak from here on."""
     register.documents.setdefault((event.what, event.digest), event.document)
@@ -276,19 +276,23 @@ def hear_said(register: Register, event: Said) -> Ballot | None:
         if ballot.assertion is not None:
             seen = register.counters.get(key, 0)
             register.counters[key] = max(seen, ballot.assertion.sign_count)
-    register.ballots[approval.pass_digest].append(ballot)
-    return ballot
+    return ballot if _kept(register, ballot) else None
 
 
-def read_issued(register: Register, event: Issued) -> Child | None:
-    """Return the child that an entry holds, or None if it cannot be read."""
-    try:
-        return read_child(event.signed.document, f"child {event.digest[:16]}")
-    except BadInputError as error:
-        register.unreadable.append(
-            finding("passes.child_unreadable", error.where, reason=error.reason)
-        )
-        return None
+def _kept(register: Register, ballot: Ballot) -> bool:
+    """Keep a statement, unless its signer has said the same often enough.
+
+    A pass is judged again at each one, and a journal forgets nothing: else one insider could make
+    it unreadable for ever by repeating themselves.
+    """
+    said, digest = ballot.approval, ballot.approval.pass_digest
+    name = None if ballot.credential is None else key_of(ballot.credential)
+    heard = (digest, name, None if name is None else said.decision)
+    register.heard[heard] += 1
+    if register.heard[heard] > (FORGERIES_MAX if name is None else REPEATS_MAX):
+        return False
+    register.ballots[digest].append(ballot)
+    return True
 
 
 def key_of(credential: Credential) -> CredentialKey:

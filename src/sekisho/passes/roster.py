@@ -128,6 +128,15 @@ def recovery_faults(old: Roster, new: Roster) -> list[Finding]:
     return faults
 
 
+def listed_keys(roster: Roster) -> dict[str, tuple[str, bytes]]:
+    """Return person and key of every credential on a roster, by its id."""
+    return {
+        credential.credential_id: (person.person_id, credential.public_key)
+        for person in roster.people
+        for credential in person.credentials
+    }
+
+
 def _credentials(roster: Roster) -> Iterable[tuple[str, Credential]]:
     return ((who.person_id, each) for who in roster.people for each in who.credentials)
 

@@ -27,6 +27,8 @@ from sekisho.watch.credence_signatures import Hand, hand_of
 from sekisho.watch.credence_views import Post, View
 
 _NO = {Decision.REJECT, Decision.VOID}
+_OFTEN_ENOUGH = 20
+"""Whoever says the same of one pass more often is not heard: it is judged again at each word."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +50,8 @@ class _Marks:
 
     numbers: dict[int, bytes] = field(default_factory=dict)
     count: int = 0
+    said: dict[tuple[str, Decision], int] = field(default_factory=dict)
+    """How often each decision on each pass."""
 
 
 Minutes = dict[tuple[str, bytes], _Marks]
@@ -86,6 +90,10 @@ def taken_down(
     if first:
         marks.numbers[said.sequence] = event.signed.document
     marks.count = max(marks.count, hand.count)
+    repeated = marks.said.get((said.pass_digest, said.decision), 0)
+    marks.said[said.pass_digest, said.decision] = repeated + 1
+    if repeated >= _OFTEN_ENOUGH:
+        return None
     return Voice(
         place=event.seq,
         heard_at=event.at,

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 from sekisho.kernel.canonical import parse_canonical
 from sekisho.kernel.errors import BadInputError
@@ -122,7 +123,9 @@ def _rotated(view: View, motion: Motion, files: Files) -> View | None:
     document = files.documents.get(("roster", motion.admin.new_digest))
     if document is None:
         return None
-    new = read_roster(document, "proposed roster")
+    new = _readable(document)
+    if new is None:
+        return None
     recovery = motion.admin.subject_type is SubjectType.RECOVERY
     if view.roster_digest:
         needed = view.roster.quorum_recovery if recovery else view.roster.quorum_admin
@@ -140,6 +143,15 @@ def _rotated(view: View, motion: Motion, files: Files) -> View | None:
     if not own.meets(new.quorum_admin):
         return None
     return with_roster(view, new, motion.admin.new_digest, motion.place)
+
+
+@lru_cache(maxsize=64)
+def _readable(document: bytes) -> Roster | None:
+    """Read each proposed roster once, however often somebody speaks of it."""
+    try:
+        return read_roster(document, "proposed roster")
+    except BadInputError:
+        return None
 
 
 def _incoming(view: View, new: Roster) -> dict[str, Post]:

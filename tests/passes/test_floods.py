@@ -1,0 +1,105 @@
+"""One voice that repeats itself, and many that are nobody's: the journal must stay readable."""
+
+from world import World, digest_of, evidence_of, register, reject, statement, transfer_pass
+from world_coins import STRANGER, payment
+from world_people import NOW, QUORUM_PEOPLE, key_of
+from world_power import (
+    COINS,
+    HOT,
+    agreed_by,
+    child,
+    heard,
+    in_force,
+    issue,
+    name_of,
+    powers,
+    proposal,
+    roster_next,
+    spoken,
+    standing_world,
+)
+
+from sekisho.passes.records import Decision, Pass
+from sekisho.passes.register import FORGERIES_MAX, REPEATS_MAX
+from sekisho.passes.verify import standing_of
+from sekisho.watch.credence import weigh
+
+BASE = register(powers(), HOT)
+ASKED = transfer_pass(BASE, HOT, [payment(STRANGER, 1_000)], COINS[0])
+
+
+def codes(world: World, asked: Pass = ASKED) -> list[str]:
+    found = [each.code for each in standing_of(in_force(world), digest_of(asked)).findings]
+    credence = weigh(evidence_of(world), genesis_digest=world.genesis_digest, now=NOW)
+    assert (digest_of(asked) in credence.believed) == (not found)
+    return found
+
+
+def repeated(world: World, decision: Decision, times: int, *, who: str = "baba") -> World:
+    first = 10_000 + len(world.drafts)
+    return heard(
+        world,
+        *(
+            statement(world, who, decision, ASKED, sequence=first + number)
+            for number in range(times)
+        ),
+    )
+
+
+def test_whoever_repeats_themselves_is_heard_so_often_and_no_more() -> None:
+    world = agreed_by(BASE, ASKED, by=("chiba",))
+    world = repeated(world, Decision.APPROVE, 3 * REPEATS_MAX)
+    ballots = in_force(world).ballots[digest_of(ASKED)]
+    assert len(ballots) == 2 + REPEATS_MAX
+    assert codes(spoken(world, ASKED, Decision.APPROVE, "endo")) == []
+
+
+def test_a_no_is_heard_after_any_number_of_others() -> None:
+    world = agreed_by(BASE, ASKED)
+    world = repeated(world, Decision.APPROVE, 2 * REPEATS_MAX)
+    world = repeated(world, Decision.ASK, 2 * REPEATS_MAX)
+    assert codes(world) == []
+    assert codes(reject(world, ASKED, by="baba")) == ["passes.rejected"]
+    for decision, code in ((Decision.REJECT, "rejected"), (Decision.VOID, "voided")):
+        assert set(codes(repeated(world, decision, 2 * REPEATS_MAX))) == {f"passes.{code}"}
+
+
+def test_what_one_says_often_takes_nobody_elses_voice() -> None:
+    world = agreed_by(BASE, ASKED, by=())
+    for who in ("doi", "fujii", "aoki"):
+        world = repeated(world, Decision.ASK, 2 * REPEATS_MAX, who=who)
+    assert codes(spoken(world, ASKED, Decision.APPROVE, *QUORUM_PEOPLE)) == []
+
+
+def test_forgeries_are_kept_so_that_they_are_seen_and_not_all_of_them() -> None:
+    world = agreed_by(BASE, ASKED, by=("baba",))
+    forged = [
+        statement(world, "chiba", Decision.APPROVE, ASKED, key=key_of("mallory"), sequence=number)
+        for number in range(1, 2 * FORGERIES_MAX)
+    ]
+    world = heard(world, *forged)
+    found = standing_of(in_force(world), digest_of(ASKED))
+    assert len(found.set_aside) == FORGERIES_MAX
+    assert {each.code for each in found.set_aside} == {"passes.signature_invalid"}
+    # And none of the numbers that they named is used up.
+    assert codes(spoken(world, ASKED, Decision.APPROVE, "chiba", "endo")) == []
+
+
+def test_a_flood_on_a_rotation_uses_nothing_up() -> None:
+    world, asked = proposal(BASE, roster_next(BASE))
+    forged = [
+        statement(world, "chiba", decision, asked, key=key_of("mallory"), sequence=number)
+        for number in range(1, FORGERIES_MAX + 20)
+        for decision in (Decision.REJECT, Decision.VOID)
+    ]
+    world = spoken(heard(world, *forged), asked, Decision.APPROVE, *QUORUM_PEOPLE)
+    assert in_force(world).roster.version == 2
+
+
+def test_forged_children_use_no_number_up() -> None:
+    world, standing = standing_world()
+    forged = [child(world, standing, number, key=key_of("mallory")) for number in range(1, 200)]
+    true = child(world, standing, 1)
+    after = in_force(issue(world, *forged, true))
+    assert list(after.child_places) == [name_of(true)]
+    assert after.children[digest_of(standing)][1].findings == ()
