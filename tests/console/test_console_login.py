@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from console_world import (
+    ORIGIN,
     Browser,
     Console,
     asked_world,
@@ -12,12 +13,20 @@ from console_world import (
     console_roster,
     only_with,
     passkey_of,
+    with_passkey,
 )
 from world import rotated
-from world_people import NOW
+from world_people import NOW, PEOPLE
 
 from sekisho.console.sessions import CHALLENGE_LIFETIME, IDLE, LIFETIME
 from sekisho.drills.authenticator import assert_in_browser
+from sekisho.kernel.canonical import canonical_bytes
+from sekisho.passes.browser import (
+    assertion_options,
+    login_options,
+    read_assertion,
+    verify_login,
+)
 
 pytestmark = pytest.mark.enable_socket  # an event loop is made of a pair of sockets
 
@@ -154,3 +163,19 @@ def test_whoever_leaves_the_roster_is_out_at_once(tmp_path: Path) -> None:
         console.journal.append(draft)
     assert browser.get("/api/me").status_code == 401
     console.journal.close()
+
+
+def test_the_same_bytes_make_another_challenge_for_a_login_than_for_a_statement() -> None:
+    """Even a document that reads as an approval cannot be had signed at the login."""
+    device = passkey_of("baba")
+    credential = with_passkey(PEOPLE[1]).credentials[-1]
+    document = b'{"format":"sekisho/approval/v1"}'
+    handles = (credential.handle,)
+    login = login_options(document, handles, console_origin=ORIGIN)
+    statement = assertion_options(document, handles, console_origin=ORIGIN)
+    assert login["challenge"] != statement["challenge"]
+    for options, holds in ((login, True), (statement, False)):
+        answer = assert_in_browser(device, options, ORIGIN)
+        read = read_assertion(canonical_bytes(answer), "answer")
+        held = verify_login(document, credential, read, console_origin=ORIGIN)
+        assert (held is not None) == holds
