@@ -1,17 +1,36 @@
 """What of wallets and passes reads foreign bytes: from descriptors to approvals."""
 
+from functools import cache
+
 from attacks import ALLOWED, ASKED, WALLET
+from bundle_world import bundle_of, with_pass, witnessed_world
 from fuzz.hunt import Target
-from world import admin_pass, begin, evidence_of
+from world import World, admin_pass, begin, entries_of, evidence_of
 from world_coins import DESCRIPTORS, fixed_key
-from world_people import roster
+from world_people import NOW, roster
+from world_power import child, in_force, issue, standing_world
 
 from sekisho.chains.bitcoin.networks import Network
+from sekisho.journal.entries import read_entry
 from sekisho.kernel.canonical import canonical_bytes, parse_json
 from sekisho.kernel.errors import BadInputError
-from sekisho.passes.documents import approval_bytes, pass_bytes, read_approval, read_pass
-from sekisho.passes.records import SubjectType
+from sekisho.kernel.finding import Refused
+from sekisho.passes.bundle import open_bundle
+from sekisho.passes.documents import (
+    approval_bytes,
+    child_bytes,
+    pass_bytes,
+    read_approval,
+    read_child,
+    read_pass,
+)
+from sekisho.passes.evidence import Said
+from sekisho.passes.fold import follow, why_not_trusted
+from sekisho.passes.leave import leave_of
+from sekisho.passes.records import Admin, SubjectType
+from sekisho.passes.register import Register
 from sekisho.passes.roster import read_roster, roster_bytes
+from sekisho.passes.verify import standing_of, time_findings
 from sekisho.wallets.descriptors import (
     branch_count,
     check_descriptor,
@@ -33,6 +52,39 @@ def pass_document(data: bytes) -> None:
 
 def approval_document(data: bytes) -> None:
     _same(data, approval_bytes(read_approval(data, "approval")))
+
+
+def child_document(data: bytes) -> None:
+    _same(data, child_bytes(read_child(data, "child")))
+
+
+def bundle(data: bytes) -> None:
+    """Whatever opens leads from the genesis to passes of which something can be said."""
+    try:
+        found = open_bundle(
+            data, genesis_digest=BUNDLED.genesis_digest, seen=None, now=None, where="bundle"
+        )
+    except Refused as refused:
+        raise BadInputError("bundle", "is not to be believed") from refused
+    standing_of(found.register, found.pass_digest)
+
+
+def entry_in_between(data: bytes) -> None:
+    """Fold any entry at its place in a journal: nothing in it may break the register."""
+    entry = read_entry(data, "entry")
+    place = min(entry.seq, len(BEFORE))
+    register = Register(genesis_digest=JOURNAL.genesis_digest)
+    for each in (*BEFORE[:place], entry, *BEFORE[place:]):
+        follow(register, each)
+    why_not_trusted(register, now=NOW)
+    for digest, known in register.passes.items():
+        standing = standing_of(register, digest)
+        if isinstance(known.asked.action, Admin) or standing.asked != known.asked:
+            continue
+        time_findings(standing, now=NOW)
+        leave_of(register, digest, now=NOW)
+    for digest in register.child_places:
+        leave_of(register, digest, now=NOW)
 
 
 def roster_document(data: bytes) -> None:
@@ -59,7 +111,26 @@ def descriptor(data: bytes) -> None:
 
 
 ADMIN = admin_pass(begin(), SubjectType.WALLET, "cold-1", new_digest="ab" * 32)
-APPROVALS = [each.document for each in evidence_of(ALLOWED).approvals[-3:]]
+APPROVALS = [
+    each.signed.document for each in evidence_of(ALLOWED).events if isinstance(each, Said)
+][-3:]
+
+
+@cache
+def _with_children() -> World:
+    world, standing = standing_world()
+    return issue(world, child(world, standing, 1), child(world, standing, 2))
+
+
+JOURNAL = _with_children()
+BEFORE = entries_of(JOURNAL)
+STANDING = next(
+    each.asked
+    for each in in_force(JOURNAL).passes.values()
+    if not isinstance(each.asked.action, Admin)
+)
+CHILDREN = [child(JOURNAL, STANDING, number).document for number in (1, 2)]
+BUNDLED, IN_IT = with_pass(witnessed_world())
 KEY_A, KEY_B, KEY_C = (fixed_key(name) for name in ("alpha", "beta", "gamma"))
 KINDS = [
     *(text.encode() for text in DESCRIPTORS.values()),
@@ -70,9 +141,16 @@ KINDS = [
 ]
 
 FUZZ_TARGETS: list[Target] = [
-    ("passes.read_pass", pass_document, [pass_bytes(ASKED), pass_bytes(ADMIN)]),
+    (
+        "passes.read_pass",
+        pass_document,
+        [pass_bytes(ASKED), pass_bytes(ADMIN), pass_bytes(STANDING)],
+    ),
     ("passes.read_approval", approval_document, APPROVALS),
+    ("passes.read_child", child_document, CHILDREN),
     ("passes.read_roster", roster_document, [roster_bytes(roster())]),
+    ("passes.open_bundle", bundle, [bundle_of(BUNDLED, IN_IT)]),
+    ("passes.follow", entry_in_between, [each.document for each in BEFORE]),
     ("wallets.read_wallet", wallet, [canonical_bytes(wallet_document(WALLET))]),
     ("wallets.check_descriptor", descriptor, KINDS),
 ]
