@@ -10,6 +10,7 @@ from itsdangerous.url_safe import URLSafeSerializer
 
 from sekisho.console.guards import BODY_MAX_BYTES
 from sekisho.console.pace import PER_MINUTE, Act
+from sekisho.kernel.errors import WorldError
 from sekisho.passes.records import Pass
 
 pytestmark = pytest.mark.enable_socket  # an event loop is made of a pair of sockets
@@ -30,6 +31,35 @@ def test_every_answer_carries_the_headers(browser: Browser) -> None:
         assert said.headers["x-content-type-options"] == "nosniff"
         assert said.headers["cache-control"] == "no-store"
         assert said.headers["strict-transport-security"].startswith("max-age=")
+
+
+def test_a_fault_of_ours_says_nothing_of_itself(
+    browser: Browser, console: Console, asked: Pass, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken() -> tuple[bytes, int]:
+        raise RuntimeError("the secret way in which it broke")
+
+    browser.login("baba")
+    console.office.checkpoint = broken
+    said = browser.get(f"/api/passes/{asked.pass_id}/bundle")
+    assert error_of(said) == (500, "fault")
+    assert "secret" not in said.text
+    assert "secret" in caplog.text
+    assert "frame-ancestors 'none'" in said.headers["content-security-policy"]
+
+
+def test_a_journal_that_fails_is_no_answer(
+    browser: Browser, console: Console, asked: Pass, caplog: pytest.LogCaptureFixture
+) -> None:
+    def gone() -> tuple[bytes, int]:
+        raise WorldError("/var/lib/x: the disk is full")
+
+    browser.login("baba")
+    console.office.checkpoint = gone
+    said = browser.get(f"/api/passes/{asked.pass_id}/bundle")
+    assert error_of(said) == (503, "unavailable")
+    assert "/var/lib" not in said.text
+    assert "/var/lib" in caplog.text
 
 
 def test_the_cookies_stay_with_this_origin(browser: Browser) -> None:

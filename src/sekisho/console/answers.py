@@ -1,5 +1,6 @@
 """What the console answers when it does not do what was asked: always one shape of JSON."""
 
+import logging
 from collections.abc import Mapping, Sequence
 
 from fastapi import FastAPI, Request
@@ -26,6 +27,7 @@ _STATUS = {
 }
 """Whatever else is refused conflicts with what the journal holds: 409."""
 _REASON_MAX = 300
+LOG = logging.getLogger("sekisho.console")
 
 
 class TooManyError(Exception):
@@ -78,30 +80,31 @@ def handle_errors(app: FastAPI) -> None:
     """Have every error that a route can raise answered in that shape."""
 
     def refused(_: Request, error: Exception) -> Response:
-        return refusal(error.findings) if isinstance(error, Refused) else _ours()
+        return refusal(error.findings) if isinstance(error, Refused) else ours()
 
     def bad_input(_: Request, error: Exception) -> Response:
         if not isinstance(error, BadInputError):
-            return _ours()
+            return ours()
         return answer(400, "bad_input", error.where, error.reason)
 
     def waiting(_: Request, error: Exception) -> Response:
-        return too_many(error) if isinstance(error, TooManyError) else _ours()
+        return too_many(error) if isinstance(error, TooManyError) else ours()
 
     def invalid(_: Request, error: Exception) -> Response:
         if not isinstance(error, RequestValidationError):
-            return _ours()
+            return ours()
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         return answer(422, "bad_input", where, str(first["msg"]))
 
     def http(request: Request, error: Exception) -> Response:
         if not isinstance(error, HTTPException):
-            return _ours()
+            return ours()
         return answer(error.status_code, "http", request.url.path, str(error.detail))
 
-    def world(_: Request, __: Exception) -> Response:
+    def world(_: Request, error: Exception) -> Response:
         # What failed is for whoever runs the console to read, and not for whoever asks.
+        LOG.error("%s", error)
         return answer(503, "unavailable", "console", "the journal cannot be used now")
 
     app.add_exception_handler(Refused, refused)
@@ -110,8 +113,8 @@ def handle_errors(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, invalid)
     app.add_exception_handler(HTTPException, http)
     app.add_exception_handler(WorldError, world)
-    app.add_exception_handler(Exception, lambda _, __: _ours())
 
 
-def _ours() -> Response:
+def ours() -> Response:
+    """Return that we are at fault, and nothing of how."""
     return answer(500, "fault", "console", "this is a fault of Sekisho's; nothing was recorded")

@@ -15,7 +15,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette_csrf.middleware import CSRFMiddleware
 
-from sekisho.console.answers import TooManyError, answer, refusal, too_many
+from sekisho.console.answers import LOG, TooManyError, answer, ours, refusal, too_many
 from sekisho.console.pace import Act, Pace
 from sekisho.kernel.canonical import parse_json
 from sekisho.kernel.errors import BadInputError
@@ -62,6 +62,30 @@ class HeadersGuard:
             await send(message)
 
         await self._app(scope, receive, marked if scope["type"] == "http" else send)
+
+
+class FaultGuard:
+    """Answers for whatever goes wrong inside; what it was is for the log alone."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request (ASGI)."""
+        begun = False
+
+        async def noted(message: Message) -> None:
+            nonlocal begun
+            begun |= message["type"] == "http.response.start"
+            await send(message)
+
+        try:
+            await self._app(scope, receive, noted)
+        except Exception:
+            if scope["type"] != "http" or begun:
+                raise
+            LOG.exception("a fault while answering %s", scope["path"])
+            await ours()(scope, receive, send)
 
 
 class OriginGuard:

@@ -6,7 +6,7 @@ from starlette.middleware.sessions import SessionMiddleware
 
 from sekisho.console.answers import handle_errors
 from sekisho.console.enrolment import enrolment_routes
-from sekisho.console.guards import BodyGuard, HeadersGuard, OriginGuard, TokenGuard
+from sekisho.console.guards import BodyGuard, FaultGuard, HeadersGuard, OriginGuard, TokenGuard
 from sekisho.console.login import login_routes
 from sekisho.console.office import Office
 from sekisho.console.pages import add_pages
@@ -40,6 +40,7 @@ def create_app(office: Office) -> FastAPI:
         responses={"4XX": {"model": Wrong}, "5XX": {"model": Wrong}},
         middleware=[
             Middleware(HeadersGuard, https=https),
+            Middleware(FaultGuard),
             Middleware(OriginGuard, origin=office.origin, pace=office.pace),
             Middleware(BodyGuard),
             Middleware(
