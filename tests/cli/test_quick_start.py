@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from forked_cli import forked
 
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
@@ -32,16 +33,18 @@ def test_both_languages_show_the_same_commands() -> None:
 
 
 @pytest.mark.skipif(shutil.which("bash") is None, reason="the quick start is written for bash")
-def test_the_quick_start_works_as_written(tmp_path: Path) -> None:
-    environment = {
-        **os.environ,
-        "PATH": f"{BIN}:{os.environ['PATH']}",
-        "LC_ALL": "C.UTF-8",
-        "COLUMNS": "200",
-    }
+def test_the_quick_start_works_as_written(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    with forked(tmp_path_factory.mktemp("cli")) as path:
+        hold_the_quick_start(tmp_path, path)
+
+
+def hold_the_quick_start(tmp_path: Path, path: str) -> None:
+    environment = {**os.environ, "PATH": path, "LC_ALL": "C.UTF-8", "COLUMNS": "200"}
     (tmp_path / "docs").symlink_to(ROOT / "docs")
     subprocess.run(
-        ["sekisho", "drill", "--out", "build/drill"],
+        [str(BIN / "sekisho"), "drill", "--out", "build/drill"],
         cwd=tmp_path,
         env=environment,
         check=True,

@@ -13,6 +13,7 @@ from typing import Any
 
 import httpx
 import pytest
+from forked_cli import forked
 from markdown import commands
 
 from sekisho.drills.authenticator import Authenticator, assert_in_browser, register_in_browser
@@ -27,10 +28,10 @@ DONE = "== done =="
 class Shell:
     """One bash that runs block after block, as a reader's does."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, path: str) -> None:
         self.environment = {
             **os.environ,
-            "PATH": f"{BIN}:{os.environ['PATH']}",
+            "PATH": path,
             "LC_ALL": "C.UTF-8",
             "COLUMNS": "200",
         }
@@ -60,7 +61,9 @@ class Shell:
 
     def close(self) -> None:
         assert self.bash.stdin is not None
+        assert self.bash.stdout is not None
         self.bash.stdin.close()
+        self.bash.stdout.close()
         self.bash.wait(timeout=30)
 
 
@@ -124,7 +127,7 @@ def free_port() -> int:
 def started(shell: Shell, command: str, origin: str) -> subprocess.Popen[str]:
     """Start the console in another terminal, and wait until it answers."""
     served = subprocess.Popen(
-        command.split(),
+        [str(BIN / "sekisho"), *command.split()[1:]],
         cwd=shell.folder / "build" / "walkthrough" / "exchange",
         env=shell.environment,
         stdout=subprocess.PIPE,
@@ -145,12 +148,13 @@ def started(shell: Shell, command: str, origin: str) -> subprocess.Popen[str]:
 
 
 @pytest.fixture
-def shell(tmp_path: Path) -> Iterator[Shell]:
+def shell(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:
     (tmp_path / "docs").symlink_to(ROOT / "docs")
     (tmp_path / "build" / "walkthrough").mkdir(parents=True)
-    found = Shell(tmp_path)
-    yield found
-    found.close()
+    with forked(tmp_path_factory.mktemp("cli")) as path:
+        found = Shell(tmp_path, path)
+        yield found
+        found.close()
 
 
 def test_both_languages_show_the_same_commands() -> None:
@@ -187,9 +191,10 @@ def test_the_walk_through_works_as_written(shell: Shell) -> None:
                 assert carol.approve(pass_id[1], "carol-desk")["state"] == "asked"
             told.append(shell.run(block))
     finally:
+        carol.client.close()
         if served is not None:
             served.terminate()
-            served.wait(timeout=30)
+            served.communicate(timeout=30)
     check(told)
 
 
