@@ -23,7 +23,7 @@ HOW = {
 }
 VERIFIED: dict[Language, tuple[str, str]] = {
     "en": ("user verified, device-bound, attested", "twelve words compared"),
-    "ja": ("利用者を確認、機器に固定、製造元が証明", "十二語を照合"),
+    "ja": ("利用者を確認、デバイス固定、製造元が証明", "十二語を照合"),
 }
 
 

@@ -64,7 +64,7 @@ def verified_of(signed: Signed, language: Language) -> tuple[str, ...]:
     else:
         said = [
             ("user verified", "利用者を確認"),
-            ("device-bound", "機器に固定")
+            ("device-bound", "デバイス固定")
             if signed.device_bound
             else ("may have copies", "複製の可能性あり"),
             ("attested", "製造元が証明") if signed.attested else ("NOT attested", "証明なし"),

@@ -14,7 +14,7 @@ from sekisho.kernel.words import Language
 from sekisho.passes.policy.case import Answer, Outcome
 
 RULES: Mapping[str, tuple[str, str]] = {
-    "effective": ("The pack is in effect", "パックの有効期間"),
+    "effective": ("The pack is in effect", "ポリシーパックの適用期間"),
     "quorum": ("People of each department", "部門ごとの承認者"),
     "own_machine": ("Approved on an own machine", "自身の端末での承認"),
     "limits.day.all": ("Daily limit of all coins", "全顧客資産の 1 日の上限"),
@@ -22,11 +22,11 @@ RULES: Mapping[str, tuple[str, str]] = {
     "allow_list": ("Allow-list", "許可リスト"),
     "first_time": ("First-time destination", "初めての宛先"),
     "business_hours": ("Business hours", "営業時間"),
-    "cold_share": ("Share outside cold wallets", "コールド以外の比率"),
+    "cold_share": ("Share outside cold wallets", "コールド以外の割合"),
     "look_alike": ("Look-alike destination", "似せた宛先"),
     "fees": ("Ceilings for fees", "手数料の上限"),
     "price": ("Price", "価格"),
-    "wallet_proof": ("Proof of the wallet's keys", "ウォレットの鍵の証明"),
+    "wallet_proof": ("Proof of the wallet's keys", "ウォレットの鍵の保有証明"),
 }
 ANSWERS: Mapping[Answer, tuple[str, str]] = {
     Answer.ALLOWED: ("✓ allowed", "✓ 可"),
@@ -34,10 +34,10 @@ ANSWERS: Mapping[Answer, tuple[str, str]] = {
     Answer.NOT_APPLICABLE: ("– does not apply", "– 対象外"),
 }
 _NAMES: Mapping[tuple[str, str], tuple[str, str]] = {
-    ("effective", "from"): ("in effect from", "発効"),
-    ("effective", "until"): ("until", "失効"),
-    ("own_machine", "from"): ("threshold (share: people)", "基準（比率：人数）"),
-    ("time_lock", "from"): ("threshold (share: hold)", "基準（比率：待機）"),
+    ("effective", "from"): ("in effect from", "適用開始"),
+    ("effective", "until"): ("until", "適用終了"),
+    ("own_machine", "from"): ("threshold (share: people)", "基準（割合：人数）"),
+    ("time_lock", "from"): ("threshold (share: hold)", "基準（割合：待機）"),
     ("limits.day.all", "all"): ("of", "範囲"),
 }
 """What a name means in one rule, where it would not speak for itself."""
@@ -51,8 +51,8 @@ _NAMES_JA: Mapping[str, str] = {
     "feerate ceiling": "手形の手数料率上限",
     "hold": "待機",
     "needed": "必要数",
-    "not cold after": "送付後の比率",
-    "not cold before": "送付前の比率",
+    "not cold after": "送付後の割合",
+    "not cold before": "送付前の割合",
     "purpose": "目的",
     "quotes": "申請時の価格",
     "used": "採用",
@@ -95,14 +95,14 @@ _REFERENCES_JA: Mapping[str, str] = {
         "Kanto LFB order to DMM Bitcoin 2024-09-26: one person alone signed"
     ): (
         "GL16 II-2-2-4-2(3)②イ（複数人による移転）、"
-        "関東財務局 2024-09-26 DMM Bitcoin への処分：一人のみで署名していた"
+        "関東財務局 2024-09-26 DMM Bitcoin への行政処分：一人のみで署名していた"
     ),
     (
         "GL16 II-2-2-4-2(3)②ニ the content is confirmed to be genuine (取引内容の真正性の確認); "
         "Bybit 2025-02-21: signers saw another transaction"
     ): (
         "GL16 II-2-2-4-2(3)②ニ（取引内容の真正性の確認）、"
-        "Bybit 2025-02-21：署名者には別の取引が表示されていた"
+        "Bybit 2025-02-21：鍵の保管者には別の取引が表示されていた"
     ),
     (
         "default; GL16 II-2-2-4-2(3)① own limits in internal rules (社内規則による上限); "
