@@ -79,6 +79,7 @@ _PATTERNS_JA: Sequence[tuple[re.Pattern[str], str]] = (
     (re.compile(r"(¥[\d,]+), the highest"), r"\1（最も高い値）"),
     (re.compile(r"\bFri (\d{4}-\d\d-\d\d)"), r"\1（金）"),
     *((re.compile(re.escape(source)), said) for source, said in facts.SOURCES_JA.items()),
+    (re.compile(r"[,;] "), "、"),
 )
 _INSTANT = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ)")
 _ENGLISH = re.compile(r"[A-Za-z]{3,}")
