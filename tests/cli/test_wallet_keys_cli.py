@@ -153,6 +153,10 @@ def test_a_challenge_that_this_exchange_never_drew_puts_nothing_in_force(office:
     sign_all(office, {name: text.replace(old, chosen) for name, text in messages.items()})
     code, asked = office.register()
     if code == 0:
+        office.capsys.readouterr()
+        assert run(["pass", "show", asked["pass_id"], "--workspace", str(office.root)]) == 0
+        told = office.capsys.readouterr().out
+        assert told.count("unproven: nobody has shown possession of it") == 3
         office.approved(asked["pass_id"])
     code, said = office.here("wallets", "show", "cold-1")
     assert code == 2
