@@ -333,6 +333,20 @@ def test_who_moves_to_another_department_starts_again_there() -> None:
     assert findings_on(decided(after, asked, "fujii"), asked) == []
 
 
+def test_an_approval_from_one_department_never_becomes_one_of_another() -> None:
+    """Finance approved twice, and one of them moves: security has still said nothing."""
+    asked = transfer_in(BASE)
+    world = agreed_by(BASE, asked, by=("baba", "endo", "fujii"))
+    assert findings_on(world, asked) == ["quorum_missing"]
+    moved = tuple(
+        replace(each, department="security") if each.person_id == "endo" else each
+        for each in PEOPLE_NOW
+    )
+    after = rotated_to(world, moved, "baba", "chiba", "endo", "fujii")
+    assert findings_on(after, asked) == ["quorum_missing"]
+    assert findings_on(decided(after, asked, "endo"), asked) == []
+
+
 def test_a_new_name_or_device_breaks_nothing() -> None:
     asked = transfer_in(BASE)
     world = agreed_by(BASE, asked, by=("baba", "chiba", "endo"))
@@ -650,6 +664,30 @@ def test_suspended_people_are_no_voice_for_the_next_roster() -> None:
     world = suspended(BASE, "doi", by="fujii")
     world, asked = proposal(world, roster_next(world, quorum_admin=strict, quorum_recovery=NOBODY))
     assert why_not(decided(world, asked, *QUORUM_PEOPLE, "doi"), asked) == ["quorum_missing"]
+
+
+def test_not_even_with_the_new_key_that_it_gives_them() -> None:
+    strict = Quorum(at_least=(("finance", 1), ("operations", 1), ("security", 2)))
+    world = suspended(BASE, "doi", by="fujii")
+    people = rekeyed(PEOPLE_NOW, "doi")
+    new = roster_next(world, people=people, quorum_admin=strict, quorum_recovery=NOBODY)
+    world, asked = proposal(world, new)
+    world = decided(world, asked, *QUORUM_PEOPLE)
+    key = secret_of("doi-2")
+    world = spoken(world, asked, Decision.APPROVE, "doi", credential_id="doi-2", key=key)
+    assert why_not(world, asked) == ["quorum_missing"]
+
+
+def test_there_is_one_roster_under_one_name() -> None:
+    world, model = proposal(BASE, roster_next(BASE, people=STAFF))
+    asked = admin_pass(
+        world,
+        SubjectType.ROSTER,
+        "roster-2",
+        new_digest=getattr(model.action, "new_digest", ""),
+        previous_digest=BASE.genesis_digest,
+    )
+    assert why_not(agreed_by(world, asked), asked) == ["subject_differs"]
 
 
 def test_a_suspension_outlasts_a_rotation() -> None:

@@ -521,6 +521,9 @@ def test_a_batch_holds_while_all_of_it_holds() -> None:
         assert "passes.not_yet_valid" in batch_of(world, each)[2]
         assert batch_of(world, each, now=NOW + 30 * MINUTE)[2] == []
         assert "passes.expired" in batch_of(world, each, now=NOW + HOUR)[2]
+        leave = leave_of(in_force(world), name_of(each), now=NOW)
+        assert leave is not None
+        assert (leave.not_before_at, leave.expires_at) == (NOW + 30 * MINUTE, NOW + HOUR)
 
 
 def test_the_same_children_in_another_batch_are_another_leave() -> None:
