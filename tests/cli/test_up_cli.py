@@ -123,7 +123,13 @@ def test_from_a_ticket_to_a_credential_file(
         done = browser.post("/api/enrolment/finish", {"credential": answer})
         assert done.status_code == 200, done.text
     out = tmp_path / "goto.json"
-    assert run(["roster", "enrolled", "goto-passkey-1", "--out", str(out), "-w", str(root)]) == 0
+    file = ("roster", "enrolled", "goto-passkey-1", "--out", str(out), "-w", str(root))
+    code, no = said(capsys, *file)
+    assert (code, no["findings"][0]["code"]) == (3, "passes.credential_not_attested")
+    assert not out.exists(), "nobody told this machine which maker to believe"
+    maker = tmp_path / "maker.pem"
+    maker.write_bytes(device.maker.root_pem)
+    assert run([*file, "--trust-root", f"packed:{maker}"]) == 0
     assert json.loads(out.read_bytes()) == done.json()["credential"]
     code, again = said(capsys, "roster", "invite", "goto", *INVITE, "-w", str(root))
     assert again["credential_id"] == "goto-passkey-2", "an id means one key for ever"

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-from console_world import ORIGIN, Browser, Console, asked_world, console_in
+from console_world import ORIGIN, RP_ID, Browser, Console, asked_world, console_in
 from httpx import Response
-from world_people import NOW
+from world_people import NOW, key_of
 from world_policy import OPEN_POLICY
 
 from sekisho.console.tickets import (
@@ -17,21 +17,28 @@ from sekisho.console.tickets import (
     Ticket,
     Tickets,
     invited,
+    judged_again,
     ticket_code,
     ticket_digest,
     why_not_invited,
 )
+from sekisho.console.tickets import enrolled as enrolled_entry
 from sekisho.drills.authenticator import (
     Attestation,
     Authenticator,
     assert_in_browser,
     register_in_browser,
 )
-from sekisho.kernel.canonical import parse_json
+from sekisho.journal.records import Draft
+from sekisho.kernel.canonical import Json, canonical_bytes, parse_json
 from sekisho.kernel.fields import Fields
+from sekisho.kernel.ulid import make_ulid
 from sekisho.passes.attestation import TrustRoot
+from sekisho.passes.browser import read_registration, registration_options
+from sekisho.passes.enrolment import Ceremony, EnrolmentRule, enrol
 from sekisho.passes.policy.records import Passkeys
-from sekisho.passes.roster import read_credential
+from sekisho.passes.records import Credential, CredentialKind
+from sekisho.passes.roster import credential_document, read_credential
 
 pytestmark = pytest.mark.enable_socket  # an event loop is made of a pair of sockets
 CODE = ticket_code(b"\x01" * 32)
@@ -193,10 +200,174 @@ def test_a_stranger_gets_no_file(browser: Browser, console: Console) -> None:
 
 def test_an_id_means_one_key_for_ever(console: Console, browser: Browser) -> None:
     enrolled(browser, Authenticator("a new device"))
-    tickets = Tickets()
-    for entry in console.journal.entries():
-        tickets.follow(entry)
+    tickets = followed(console)
     for taken in ("goto-passkey-1", "baba-1"):
         (found,) = why_not_invited(tickets, {"baba-1"}, taken)
         assert found.code == "console.credential_id_taken"
     assert why_not_invited(tickets, {"baba-1"}, "goto-passkey-2") == []
+
+
+THIEF = Authenticator("the thief's device", attestation=Attestation.NONE)
+RELAXED = EnrolmentRule(roots=(), attested_required=False, device_bound_required=False)
+
+
+def followed(console: Console) -> Tickets:
+    tickets = Tickets()
+    for entry in console.journal.entries():
+        tickets.follow(entry)
+    return tickets
+
+
+def evidence(
+    console: Console, device: Authenticator, code: str, **ceremony: str
+) -> dict[str, Json]:
+    """Return the body of a whole enrolment that `device` answered, as the console records it."""
+    genesis = console.office.desk.register.genesis_digest
+    asked = Ceremony(
+        genesis_digest=ceremony.get("genesis_digest", genesis),
+        person_id=ceremony.get("person_id", "goto"),
+        terminal_id=ceremony.get("terminal_id", "desk-1"),
+        kind=CredentialKind.WEBAUTHN,
+        nonce=b"n" * 32,
+    )
+    options = registration_options(
+        asked, exchange="x", name="x", known_handles=(), console_origin=ORIGIN
+    )
+    answer = canonical_bytes(register_in_browser(device, options, ORIGIN))
+    registration = read_registration(answer, "answer")
+    outcome = enrol(
+        asked,
+        registration,
+        RELAXED,
+        credential_id="goto-passkey-1",
+        device="YK-0001",
+        console_origin=ORIGIN,
+        now=NOW,
+    )
+    return enrolled_entry(code, asked, registration, outcome, NOW).body
+
+
+def recorded(console: Console, kind: str, body: dict[str, Json], at: datetime = NOW) -> None:
+    """Add an entry as whoever can append does, without a key."""
+    number = (console.journal.last() or pytest.fail("empty")).seq
+    entry_id = make_ulid(at, number.to_bytes(10, "big"))
+    console.journal.append(Draft(entry_id=entry_id, at=at, kind=kind, actor="x", body=body))
+
+
+def came_of_it(console: Console, rule: EnrolmentRule = RELAXED) -> Credential | None:
+    claim = followed(console).claims.get("goto-passkey-1")
+    if claim is None:
+        return None
+    genesis = console.office.desk.register.genesis_digest
+    said = judged_again(claim, rule, genesis_digest=genesis, console_origin=ORIGIN)
+    assert (said.credential is None) <= bool(said.findings)
+    return said.credential
+
+
+def test_an_entry_without_the_ticket_puts_no_passkey_in_anothers_place(
+    browser: Browser, console: Console
+) -> None:
+    """Whoever can append has the digest of the code and not the code."""
+    thief = Credential(
+        credential_id="goto-passkey-1",
+        kind=CredentialKind.WEBAUTHN,
+        public_key=bytes.fromhex("a4010103272006215820")
+        + key_of("x").public_key().public_bytes_raw(),
+        handle=b"h" * 16,
+        device="YK-0001",
+        attested=True,
+    )
+    body: dict[str, Json] = {"credential": credential_document(thief)}
+    recorded(console, ENROLLED, {**body, "ticket_digest": "00" * 32})
+    recorded(console, ENROLLED, {**body, "ticket_digest": ticket_digest(CODE)})
+    whole = evidence(console, THIEF, CODE)
+    for code in ("", "x" * 43, ticket_digest(CODE), ticket_digest(CODE)[:43]):
+        recorded(console, ENROLLED, {**whole, "ticket": code})
+    assert followed(console).claims == {}
+    device = Authenticator("a new device")
+    said = enrolled(browser, device)
+    assert said.status_code == 200, "the ticket is still its owner's"
+    recorded(console, ENROLLED, whole)  # the code can be read now
+    file = browser.get("/api/enrolment/credential").json()
+    assert file == said.json()["credential"]
+    assert bytes.fromhex(file["public_key"]) in {
+        device.public_key(each) for each in device.handles(RP_ID)
+    }
+
+
+def test_a_second_invitation_for_one_id_is_none(browser: Browser, console: Console) -> None:
+    """Whoever can append invites themselves under the id that was handed to another."""
+    other = ticket_code(b"\x02" * 32)
+    recorded(console, INVITED, invited(ticket(other), actor="x", now=NOW).body)
+    recorded(console, ENROLLED, evidence(console, THIEF, other))
+    assert followed(console).claims == {}
+    assert enrolled(browser, Authenticator("a new device"), other).status_code == 403
+    assert enrolled(browser, Authenticator("a new device")).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("person_id", "baba"),
+        ("terminal_id", "desk-2"),
+        ("nonce", "00" * 32),
+        ("more", "x"),
+        ("client_data", "7b7d"),
+        ("attestation_object", "a0"),
+        ("attestation_object", "ff" * 20_000),
+        ("findings_total", -1),
+        ("credential.credential_id", "goto-passkey-2"),
+        ("credential.device", "YK-9999"),
+        ("credential.attested", True),
+        ("credential.kind", "fido2"),
+        ("credential.handle", "68" * 16),
+        ("credential.public_key", "a4010103272006215820" + "11" * 32),
+        ("seen.attested", True),
+        ("seen.device_bound", False),
+        ("seen.backed_up", True),
+        ("seen.sign_count", 2**31),
+        ("seen.fmt", "packed"),
+        ("seen.more", "x"),
+    ],
+)
+def test_what_an_entry_says_is_judged_again(console: Console, field: str, value: Json) -> None:
+    body = evidence(console, Authenticator("any", attestation=Attestation.NONE), CODE)
+    changed = parse_json(canonical_bytes(body), "copy")
+    assert isinstance(changed, dict)
+    at, _, name = field.rpartition(".")
+    place = changed[at] if at else changed
+    assert isinstance(place, dict)
+    place[name] = value
+    recorded(console, ENROLLED, changed)
+    assert came_of_it(console) is None
+    recorded(console, ENROLLED, body)
+    assert came_of_it(console) is None, "the code was shown, so the ticket is used up"
+
+
+def test_an_honest_entry_is_taken_and_only_as_far_as_the_rule_goes(console: Console) -> None:
+    device = Authenticator("any", attestation=Attestation.NONE)
+    recorded(console, ENROLLED, evidence(console, device, CODE))
+    found = came_of_it(console)
+    assert found is not None
+    assert found.public_key == device.public_key(found.handle)
+    assert came_of_it(console, replace(RELAXED, attested_required=True)) is None
+
+
+@pytest.mark.parametrize(
+    "ceremony",
+    [{"genesis_digest": "ab" * 32}, {"person_id": "baba"}, {"terminal_id": "desk-2"}],
+    ids=["another installation", "another person", "another terminal"],
+)
+def test_a_registration_for_something_else_is_none(
+    console: Console, ceremony: dict[str, str]
+) -> None:
+    body = evidence(console, Authenticator("any", attestation=Attestation.NONE), CODE, **ceremony)
+    recorded(console, ENROLLED, {**body, "person_id": "goto", "terminal_id": "desk-1"})
+    assert came_of_it(console) is None
+
+
+def test_a_late_entry_and_an_unknown_ticket_are_none(console: Console) -> None:
+    body = evidence(console, Authenticator("any", attestation=Attestation.NONE), CODE)
+    recorded(console, ENROLLED, {**body, "ticket": ticket_code(b"\x03" * 32)})
+    recorded(console, ENROLLED, body, at=NOW + timedelta(hours=24))
+    assert came_of_it(console) is None

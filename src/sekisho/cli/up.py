@@ -17,16 +17,19 @@ from sekisho.console.tickets import (
     Ticket,
     Tickets,
     invited,
+    judged_again,
     ticket_code,
     ticket_digest,
     why_not_invited,
 )
-from sekisho.edges.keys import write_new
-from sekisho.kernel.canonical import canonical_bytes
+from sekisho.edges.keys import replace_file, write_new
+from sekisho.kernel.canonical import Json, canonical_bytes, parse_canonical
 from sekisho.kernel.errors import BadInputError
+from sekisho.kernel.fields import Fields
 from sekisho.kernel.finding import Refused
 from sekisho.kernel.instants import format_instant
 from sekisho.passes.attestation import FORMATS, TrustRoot
+from sekisho.passes.enrolment import EnrolmentRule
 from sekisho.passes.flow import Desk
 from sekisho.passes.records import Roster
 from sekisho.passes.roster import credential_document
@@ -35,6 +38,14 @@ app = typer.Typer()
 _ROOT_MAX_BYTES = 64 * 1024
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 _PORT = 8480
+_ROOTS_MAX_BYTES = 1024 * 1024
+RootOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--trust-root",
+        help="FORMAT:FILE, a maker's root certificate (PEM) and the attestation it is for.",
+    ),
+]
 
 
 def run(
@@ -43,13 +54,7 @@ def run(
     port: Annotated[
         int, typer.Option(min=0, max=65535, help="0: the origin's at localhost, else 8480.")
     ] = 0,
-    root: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--trust-root",
-            help="FORMAT:FILE, a maker's root certificate (PEM) and the attestation it is for.",
-        ),
-    ] = None,
+    root: RootOption = None,
 ) -> None:
     """Serve the console, until it is stopped, at the origin that the roster in force names.
 
@@ -67,6 +72,7 @@ def run(
             notes().print("It speaks plain HTTP: put a reverse proxy with TLS in front of it.")
         if not roots:
             notes().print("No --trust-root: no new passkey will count as attested.")
+        _keep_roots(here, roots)
         _serve(here, desk, roots, host=host, port=port)
 
 
@@ -96,7 +102,7 @@ def invite(
             raise BadInputError(f"--terminal {terminal[:80]!r}", "is not on the roster")
         tickets = _tickets(here)
         held = {each.credential_id for who in roster.people for each in who.credentials}
-        chosen = credential or _free_id(f"{person}-passkey", held | set(tickets.enrolled))
+        chosen = credential or _free_id(f"{person}-passkey", held | tickets.invited_ids)
         taken = why_not_invited(tickets, held, chosen)
         if taken:
             raise Refused(taken)
@@ -123,20 +129,40 @@ def invite(
 def enrolled(
     credential: Annotated[str, typer.Argument(help="The credential's id.")],
     out: Annotated[Path, typer.Option(help="The credential file to write, for the roster.")],
+    root: RootOption = None,
     workspace: WorkspaceOption = Path(),
     *,
     json: JsonOption = False,
 ) -> None:
-    """Write the file of a passkey that was enrolled at the console. It has no power by itself."""
+    """Write the file of a passkey that was enrolled at the console. It has no power by itself.
+
+    The registration that the journal holds is judged again, under the policy in force and the
+    makers' roots: those given, else those that `sekisho up` was last given here.
+    """
+    roots = tuple(_trust_root(each) for each in root or ())
     with installation(workspace) as here:
-        found = _tickets(here).enrolled.get(credential)
-    if found is None:
-        raise BadInputError(f"credential {credential[:80]!r}", "was not enrolled here")
-    write_new(out, canonical_bytes(credential_document(found)), mode=0o644)
+        register = desk_of(here).register
+        claim = _tickets(here).claims.get(credential)
+        if claim is None:
+            raise BadInputError(f"credential {credential[:80]!r}", "was not enrolled here")
+        rule = EnrolmentRule(
+            roots=roots or _kept_roots(here),
+            attested_required=register.passkeys.attested_required,
+            device_bound_required=register.passkeys.device_bound_required,
+        )
+        origin = _origin(register.roster)
+        outcome = judged_again(
+            claim, rule, genesis_digest=register.genesis_digest, console_origin=origin
+        )
+    if outcome.credential is None:
+        raise Refused(outcome.findings)
+    write_new(out, canonical_bytes(credential_document(outcome.credential)), mode=0o644)
+    ticket = claim.ticket
     if json:
         put_json({"credential": credential, "credential_file": str(out)})
     else:
-        say(f"Wrote {out}; it goes into the next roster.")
+        say(f"Wrote {out}: {ticket.person_id}'s passkey {credential} on {ticket.device}.")
+        say("Compare both with the ticket that you handed over; it goes into the next roster.")
 
 
 def _serve(
@@ -196,6 +222,29 @@ def _trust_root(text: str) -> TrustRoot:
             f"--trust-root {text[:80]!r}", f"is not FORMAT:FILE with one of {', '.join(FORMATS)}"
         )
     return TrustRoot(fmt=fmt, pem=read_file(Path(path), limit_bytes=_ROOT_MAX_BYTES))
+
+
+def _keep_roots(here: Installation, roots: tuple[TrustRoot, ...]) -> None:
+    """Keep which makers the console believes, for whoever judges its enrolments again here."""
+    kept: list[Json] = [{"fmt": each.fmt, "pem": each.pem.hex()} for each in roots]
+    replace_file(_roots_path(here), canonical_bytes({"roots": kept}))
+
+
+def _kept_roots(here: Installation) -> tuple[TrustRoot, ...]:
+    path = _roots_path(here)
+    if not path.exists():
+        return ()
+    data = read_file(path, limit_bytes=_ROOTS_MAX_BYTES)
+    fields = Fields(parse_canonical(data, str(path)), str(path))
+    return fields.each("roots", _read_root, empty=True)
+
+
+def _read_root(fields: Fields) -> TrustRoot:
+    return TrustRoot(fmt=fields.choice("fmt", FORMATS), pem=fields.hex("pem"))
+
+
+def _roots_path(here: Installation) -> Path:
+    return here.workspace.console_secret_path.with_name("trust-roots.json")
 
 
 def _tickets(here: Installation) -> Tickets:

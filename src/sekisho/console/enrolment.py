@@ -15,7 +15,7 @@ from starlette.responses import Response
 from sekisho.console.office import Office
 from sekisho.console.pace import Act
 from sekisho.console.sessions import CHALLENGE_LIFETIME, Pending, Purpose
-from sekisho.console.tickets import SECRET_BYTES, Ticket, enrolled
+from sekisho.console.tickets import SECRET_BYTES, Ticket, enrolled, judged_again
 from sekisho.console.wire import Answered, Credentialed, TicketCode, ToEnrol, found
 from sekisho.kernel.canonical import Json, canonical_bytes
 from sekisho.kernel.finding import Finding, Refused, finding
@@ -77,11 +77,19 @@ def enrolment_routes(office: Office) -> APIRouter:
     def credential_file(request: Request) -> Response:
         """Return the file of the passkey that was enrolled in this session, for the roster."""
         session = office.session(request)
-        with office.at_desk():
-            found = office.tickets.enrolled.get(session.enrolled_id if session else "")
-        if found is None:
-            raise Refused([finding("console.challenge_gone", Purpose.ENROLMENT.value)])
-        return _file(found)
+        with office.at_desk() as desk:
+            claim = office.tickets.claims.get(session.enrolled_id if session else "")
+            if claim is None:
+                raise Refused([finding("console.challenge_gone", Purpose.ENROLMENT.value)])
+            outcome = judged_again(
+                claim,
+                _rule(office, desk),
+                genesis_digest=desk.register.genesis_digest,
+                console_origin=office.origin,
+            )
+        if outcome.credential is None:
+            raise Refused(outcome.findings)
+        return _file(outcome.credential)
 
     return router
 
@@ -125,7 +133,8 @@ def _enrolled(
             now=now,
         )
         if outcome.credential is not None:
-            desk.journal.append(enrolled(ticket, ceremony, registration, outcome, now=now))
+            draft = enrolled(code, ceremony, registration, outcome, now=now)
+            desk.journal.append(draft)
             catch_up(desk)
     return outcome
 
