@@ -54,6 +54,13 @@ def test_whoever_repeats_themselves_is_heard_so_often_and_no_more() -> None:
     assert codes(spoken(world, ASKED, Decision.APPROVE, "endo")) == []
 
 
+def test_a_statement_that_is_played_again_is_not_kept_again() -> None:
+    world = agreed_by(BASE, ASKED)
+    signed = statement(world, "doi", Decision.APPROVE, ASKED, sequence=500)
+    world = heard(world, *[signed] * 50)
+    assert len(in_force(world).ballots[digest_of(ASKED)]) == 5
+
+
 def test_a_no_is_heard_after_any_number_of_others() -> None:
     world = agreed_by(BASE, ASKED)
     world = repeated(world, Decision.APPROVE, 2 * REPEATS_MAX)

@@ -57,6 +57,7 @@ from sekisho.passes.policy.history import Scope
 from sekisho.passes.policy.records import (
     AllowList,
     Bound,
+    FirstTime,
     Limit,
     Policy,
     TimeLockStep,
@@ -520,6 +521,23 @@ def test_a_stricter_quorum_of_the_policy_holds_beside_the_rosters() -> None:
     assert codes(suspended(spoken(world, asked, Decision.APPROVE, "doi"), "chiba"), asked) == [
         "policy_quorum_missing"
     ]
+
+
+def test_an_address_is_as_new_as_it_was_when_the_pass_was_counted() -> None:
+    """Its own payment does not make it known: who leaves later is still missed."""
+    rule = FirstTime(
+        new_for_seconds=86_400, most=Bound(size_sat=Sat(50_000)), extra_people=1, reference="none"
+    )
+    base = base_under(policy_with(first_time=rule))
+    asked = paying(10_000, base=base)
+    world = agreed_by(base, asked)
+    assert codes(world, asked) == ["people_too_few"]
+    world = spoken(world, asked, Decision.APPROVE, "doi")
+    assert codes(world, asked) == []
+    assert codes(suspended(world, "doi", by="fujii"), asked) == ["people_too_few"]
+    again = replace(asked, purpose="to the same address, a week later")
+    world = agreed_by(world, again, at=NOW + 7 * DAY)
+    assert codes(world, again) == []
 
 
 def test_a_limit_that_cannot_be_counted_is_a_no() -> None:
