@@ -16,7 +16,14 @@ from sekisho.cli import run
 from sekisho.edges.keepers import open_keeper
 from sekisho.edges.keys import Cost, load_key, make_key
 from sekisho.edges.workspace import pin_genesis
-from sekisho.passes.duress import commitment, count_of, joined, openings_bytes, read_openings
+from sekisho.passes.duress import (
+    commitment,
+    count_of,
+    joined,
+    openings_bytes,
+    read_openings,
+    slot_key,
+)
 
 USUAL, FORCED = "correct horse battery", "paper lantern river"
 
@@ -48,7 +55,7 @@ def test_a_key_with_two_passphrases_and_what_is_handed_over(
     public = (tmp_path / "alice.key.pub").read_text().split()
     assert public == [told["public_key"], told["commitment"]]
     assert public == [opening.public_key.hex(), commitment(opening).hex()]
-    assert load_key(path, USUAL).mark_key == opening.mark_key
+    assert load_key(path, USUAL).slot_key == slot_key(opening.mark_key)
     assert load_key(path, FORCED).public_key == opening.public_key
     assert opening.mark_key.hex() not in json.dumps(told)
 
@@ -83,8 +90,13 @@ def test_a_trial_key_says_so_and_takes_no_passphrase(
     usual = phrase(tmp_path / "1", USUAL)
     command = ["roster", "key", str(path), "--no-passphrase"]
     assert run([*command, "--passphrase-file", usual]) == 2
-    assert run(command) == 0
-    assert "for trials only" in capsys.readouterr().err
+    assert run([*command, "--json"]) == 0
+    told = capsys.readouterr()
+    assert "for trials only" in told.err
+    said = json.loads(told.out)
+    assert (said["commitment"], said["openings_file"]) == ("", "")
+    assert (tmp_path / "alice.key.pub").read_text() == f"{said['public_key']}\n"
+    assert not (tmp_path / "alice.key.openings").exists()
 
 
 class Office:
@@ -154,6 +166,17 @@ def test_a_keeper_holds_and_lets_go(tmp_path: Path, capsys: pytest.CaptureFixtur
         assert office.shown()["reason"] == "an exercise"
         assert office.hold("off", *more) == 0
     assert office.kept()[0] == 0
+
+
+@pytest.mark.usefixtures("_now")
+@pytest.mark.parametrize("forced", [False, True])
+def test_a_gate_without_its_keeper_is_on_hold(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], *, forced: bool
+) -> None:
+    """Whoever leaves the option out does not open the gate, whatever was said."""
+    office = Office(tmp_path, capsys, forced=forced)
+    code, said = office.check()
+    assert (code, [each["code"] for each in said["findings"]]) == (3, ["gate.on_hold"])
 
 
 @pytest.mark.usefixtures("_now")

@@ -30,7 +30,10 @@ def key(monkeypatch: pytest.MonkeyPatch) -> Iterator[SoftwareKey]:
 
 
 def enrolled(office: Office, *more: str) -> str:
-    """Enrol the key that is plugged in as Frank's, and return his credential file."""
+    """Enrol the key that is plugged in as Frank's, and return his credential file.
+
+    Its commitment is made, and kept for a roster of keys that are not for trials.
+    """
     root = office.root / "maker.pem"
     root.write_bytes(maker_of(SEED).root_pem)
     bare, whole = office.file("frank.credential"), office.file("frank.committed")
@@ -41,7 +44,7 @@ def enrolled(office: Office, *more: str) -> str:
     assert (code, said["findings"]) == (0, [])
     assert office.bare("roster", "commit", bare, "--out", whole, *more)[0] == 0
     assert Path(f"{whole}.openings").stat().st_mode & 0o077 == 0
-    return whole
+    return bare
 
 
 def with_frank(office: Office) -> None:
@@ -111,7 +114,7 @@ def test_a_roster_does_not_mix_those_with_and_without_a_commitment(office: Offic
     enrolled(office)
     code, said = office(
         "roster", "next", "--out", office.file("next.json"),
-        "--add", f"frank:security:{office.file('frank.credential')}",
+        "--add", f"frank:security:{office.file('frank.committed')}",
     )  # fmt: skip
     assert code == 2
     assert "commitment" in said["error"]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from duress_world import Told, committed, marked, opening_of, openings, public
 from gate_psbts import psbt_of
-from gate_scene import Scene, honest
+from gate_scene import Scene, honest, scene
 from world import World, approve, ask, digest_of, journal_in, reject
 from world_people import NOW
 
@@ -75,12 +75,31 @@ def test_what_was_said_freely_is_cleared(tmp_path: Path, free: World) -> None:
     assert not told.reports
 
 
-def test_without_a_keeper_an_approval_under_duress_is_as_good_as_any(
-    tmp_path: Path, forced: World
+def test_without_a_keeper_everything_is_held_while_the_roster_has_commitments(
+    tmp_path: Path, free: World, forced: World
 ) -> None:
-    """So it is for everybody who has the journal and no openings: nothing else is different."""
-    answer, _ = shown(tmp_path / "gate", forced, None)
-    assert isinstance(answer, Cleared)
+    """To leave the keeper out must not open the gate. The answer is that of any other hold."""
+    _, ordinary = shown(tmp_path / "keeper", free, Told(holds=Holds(on=True)))
+    for name, world in (("free", free), ("forced", forced)):
+        answer, entries = shown(tmp_path / name, world, None)
+        assert answer == ON_HOLD
+        assert entries[-1].kind == GATE_REFUSED
+        assert entries[-1].body == ordinary[-1].body
+
+
+def test_without_commitments_no_keeper_is_needed(tmp_path: Path) -> None:
+    setting = scene()
+    journal = journal_in(tmp_path, setting.world)
+    cleared = check_psbt(
+        honest(setting).psbt,
+        journal=journal,
+        genesis_digest=setting.world.genesis_digest,
+        pass_digest=digest_of(setting.asked),
+        entry_id=make_ulid(NOW, bytes(10)),
+        now=NOW,
+    )
+    journal.close()
+    assert cleared.pass_digest == digest_of(setting.asked)
 
 
 def test_an_approval_under_duress_is_held_and_the_keeper_knows_whose(

@@ -10,7 +10,8 @@ from world_people import PEOPLE, key_of, roster
 from sekisho.kernel.canonical import Json, parse_json
 from sekisho.passes.duress import Openings, Stated, joined, stated, unfree_statements
 from sekisho.passes.evidence import PASS_STATED, ROSTER_FILED
-from sekisho.passes.roster import roster_bytes
+from sekisho.passes.roster import roster_bytes, roster_digest
+from sekisho.watch.voices import committed as lists_commitments
 from sekisho.watch.voices import voices
 
 
@@ -82,3 +83,12 @@ def test_a_roster_that_nobody_adopted_takes_no_voice_away(world: World) -> None:
         for order in (drafts, (drafts[-1], *drafts[:-1])):
             assert set(heard(replace(world, drafts=order))) == set(heard(world))
             assert unfree_statements(heard(replace(world, drafts=order)), openings())
+
+
+def test_only_the_roster_in_force_says_whether_there_are_commitments(world: World) -> None:
+    """A stranger who files another roster neither stops the watcher nor lets it go on."""
+    bare = roster_bytes(roster())
+    both = evidence_of(record(world, ROSTER_FILED, {"roster": parse_json(bare, "roster")}))
+    assert lists_commitments(both, roster_digest(roster_bytes(world.roster)))
+    assert not lists_commitments(both, roster_digest(bare))
+    assert not lists_commitments(both, "")

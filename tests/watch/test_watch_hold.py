@@ -71,11 +71,15 @@ def test_what_was_approved_freely_is_matched(folders: Iterator[Path], free: Worl
     assert not told.reports
 
 
-def test_without_openings_it_is_matched_like_any_other(
-    folders: Iterator[Path], forced: World
+def test_without_a_keeper_nothing_is_matched_while_the_roster_has_commitments(
+    folders: Iterator[Path], free: World, forced: World
 ) -> None:
-    judged, _ = seen(next(folders), forced, None)
-    assert judged.verdict.kind is VerdictKind.MATCHED
+    """The verdict is that of an ordinary hold, whatever was said."""
+    usual, _ = seen(next(folders), free, Told(holds=Holds(on=True)))
+    for world in (free, forced):
+        judged, _ = seen(next(folders), world, None)
+        assert judged.verdict.kind is VerdictKind.UNDETERMINED
+        assert judged.verdict == usual.verdict
 
 
 def test_what_was_approved_under_duress_is_not_matched_and_the_keeper_knows(

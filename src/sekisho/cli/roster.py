@@ -79,37 +79,37 @@ def key(
 ) -> None:
     """Make your signing key, what goes into the roster (PATH.pub), and what the keepers need.
 
-    PATH.openings is for the keepers of gate and watcher alone: hand it over, then delete it.
+    PATH.openings is for the keepers of gate and watcher alone: hand it over, then delete it. A key
+    for trials has none. PATH.count beside the key belongs to it: keep both together.
     """
+    public_path = path.with_name(f"{path.name}.pub")
     if no_passphrase:
         if passphrase_file is not None or second_passphrase_file is not None:
             raise BadInputError("--no-passphrase", "does not go with a passphrase")
-        opening = make_trial_key(path)
+        public, committed, openings_file = make_trial_key(path), b"", ""
         warning = f"{path} is for trials only: whoever can read it can sign with it."
         notes().print(warning, markup=False)
     else:
         first, second = _passphrases(passphrase_file, second_passphrase_file)
         opening = make_key(path, first, second_passphrase=second)
-    public_path = path.with_name(f"{path.name}.pub")
-    openings_path = path.with_name(f"{path.name}.openings")
-    write_new(public_path, public_file(opening), mode=0o644)
-    write_new(openings_path, openings_bytes(joined([opening], "key")), mode=0o600)
-    public = opening.public_key.hex()
+        public, committed = opening.public_key, commitment(opening)
+        openings_file = f"{path}.openings"
+        write_new(Path(openings_file), openings_bytes(joined([opening], "key")), mode=0o600)
+    write_new(public_path, public_file(public, committed), mode=0o644)
     if json:
         put_json(
             {
                 "key": str(path),
-                "public_key": public,
+                "public_key": public.hex(),
                 "public_key_file": str(public_path),
-                "commitment": commitment(opening).hex(),
-                "openings_file": str(openings_path),
+                "commitment": committed.hex(),
+                "openings_file": openings_file,
             }
         )
         return
-    say(
-        f"Made {path}. Its public key, also in {public_path}: {public}",
-        f"Hand {openings_path} to the keepers of gate and watcher, then delete it.",
-    )
+    say(f"Made {path}. Its public key, also in {public_path}: {public.hex()}")
+    if openings_file:
+        say(f"Hand {openings_file} to the keepers of gate and watcher, then delete it.")
 
 
 def _passphrases(first_file: Path | None, second_file: Path | None) -> tuple[str, str | None]:

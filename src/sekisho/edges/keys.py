@@ -1,11 +1,14 @@
 """Key files of approvers: an Ed25519 key under a passphrase, and the count of its uses.
 
-A key file always has two slots, in random order. Each holds the same signing key, and a mark key
+A key file always has two slots, in random order. Each holds the same signing key, and a slot key
 of its own (`passes/duress.py`), sealed under its own passphrase. One opens to the usual
 passphrase. The other opens to the one for duress or, where nobody wanted that, to random bytes
 that were forgotten at once: the file looks the same. Unlocking always tries both.
 
 Sealed by scrypt (RFC 7914), which needs memory for every guess, and ChaCha20-Poly1305 (RFC 8439).
+
+The key file never changes. `<path>.count` beside it moves on at each use, in the same way
+whichever slot was opened, and never back: the count, and what makes the marks of later counts.
 """
 
 import fcntl
@@ -29,18 +32,23 @@ from sekisho.passes.duress import (
     KEY_BYTES,
     Meaning,
     Opening,
-    commitment,
+    Ratchet,
     count_of,
-    marked_number,
+    number_of,
+    ratchet_of,
+    slot_key,
+    turned,
+    zero_bits,
 )
 
-KEY_FORMAT = "sekisho/key-file/v1"
-TRIAL_FORMAT = "sekisho/trial-key/v1"
+KEY_FORMAT = "sekisho/key-file/v2"
+TRIAL_FORMAT = "sekisho/trial-key/v2"
+COUNT_FORMAT = "sekisho/key-count/v1"
+_OLD_KINDS = (b"-----BEGIN", b'"sekisho/key-file/v1"', b'"sekisho/trial-key/v1"')
 PASSPHRASE_MIN_CHARACTERS = 12
 _APART_MIN = 4
 """In how many places two passphrases must differ: a slip of the finger is no cry for help."""
 _KEY_SIZE_MAX_BYTES = 16_384
-_COUNT_DIGITS_MAX = 15
 _SEALED_BYTES = 2 * KEY_BYTES + 16
 _NONCE = bytes(12)
 """A sealing key follows from a fresh salt and seals once, so its nonce need not differ."""
@@ -63,7 +71,7 @@ class UnlockedKey:
 
     path: Path
     private: Ed25519PrivateKey = field(repr=False)
-    mark_key: bytes = field(repr=False)
+    slot_key: bytes = field(repr=False)
 
     @property
     def public_key(self) -> bytes:
@@ -92,8 +100,14 @@ def make_key(
         if _nearly_same(usual.decode(), forced.decode()):
             reason = f"differs from the first in fewer than {_APART_MIN} characters"
             raise BadInputError("second passphrase", reason)
-    private, opening = _new_key()
-    sealed = ((usual, opening.mark_key), (forced, secrets.token_bytes(KEY_BYTES)))
+    private = Ed25519PrivateKey.generate()
+    opening = Opening(
+        public_key=public_key(private),
+        salt=secrets.token_bytes(KEY_BYTES),
+        meaning=Meaning.MARKED,
+        mark_key=secrets.token_bytes(KEY_BYTES),
+    )
+    sealed = ((usual, slot_key(opening.mark_key)), (forced, secrets.token_bytes(KEY_BYTES)))
     with ThreadPoolExecutor(max_workers=2) as both:
         slots = list(both.map(lambda each: _seal(private, each[1], each[0], cost), sealed))
     secrets.SystemRandom().shuffle(slots)
@@ -104,17 +118,20 @@ def make_key(
             "slots": [{"salt": each.salt.hex(), "sealed": each.sealed.hex()} for each in slots],
         }
     )
-    write_new(path, document + b"\n", mode=0o600)
+    _write_key(path, document, opening.mark_key)
     return opening
 
 
-def make_trial_key(path: Path) -> Opening:
-    """Write a key file that whoever reads it can use, for trials; else as `make_key`."""
-    private, opening = _new_key()
-    key, mark_key = private.private_bytes_raw().hex(), opening.mark_key.hex()
-    document = canonical_bytes({"format": TRIAL_FORMAT, "key": key, "mark_key": mark_key})
-    write_new(path, document + b"\n", mode=0o600)
-    return opening
+def make_trial_key(path: Path) -> bytes:
+    """Write a key file that whoever reads it can use, for trials, and return its public key.
+
+    There is no opening of it: a roster lists it without a commitment, and no keeper is needed.
+    """
+    private, mark_key = Ed25519PrivateKey.generate(), secrets.token_bytes(KEY_BYTES)
+    key, slot = private.private_bytes_raw().hex(), slot_key(mark_key).hex()
+    document = canonical_bytes({"format": TRIAL_FORMAT, "key": key, "slot_key": slot})
+    _write_key(path, document, mark_key)
+    return public_key(private)
 
 
 def load_key(path: Path, passphrase: str | None) -> UnlockedKey:
@@ -125,7 +142,7 @@ def load_key(path: Path, passphrase: str | None) -> UnlockedKey:
     """
     fields = _fields(path)
     if fields.choice("format", (KEY_FORMAT, TRIAL_FORMAT)) == TRIAL_FORMAT:
-        secret = fields.hex("key", size=KEY_BYTES) + fields.hex("mark_key", size=KEY_BYTES)
+        secret = fields.hex("key", size=KEY_BYTES) + fields.hex("slot_key", size=KEY_BYTES)
         fields.done()
         if passphrase is not None:
             raise BadInputError(str(path), "is a key for trials and has no passphrase")
@@ -159,9 +176,9 @@ def public_key(key: Ed25519PrivateKey) -> bytes:
     return key.public_key().public_bytes_raw()
 
 
-def public_file(opening: Opening) -> bytes:
-    """Return what is handed to whoever writes the roster: public key and commitment, in hex."""
-    return f"{opening.public_key.hex()}\n{commitment(opening).hex()}\n".encode()
+def public_file(public: bytes, committed: bytes = b"") -> bytes:
+    """Return what is handed to whoever writes the roster, in hex: key, and commitment if any."""
+    return "".join(f"{each.hex()}\n" for each in (public, committed) if each).encode()
 
 
 def read_public_file(data: bytes, where: str) -> tuple[bytes, bytes]:
@@ -182,42 +199,66 @@ def read_public_file(data: bytes, where: str) -> tuple[bytes, bytes]:
 def take_sequence(key: UnlockedKey, *, at_least: int) -> int:
     """Return the next number that `key` may sign under, never to be returned again.
 
-    The count lies in `<path>.count` and is on the disk before this returns, so a crash skips a
-    number and never repeats one. `at_least` is one more than the largest number that the journal
-    holds of this approver: it wins over a count that was lost, restored or set back.
+    `<path>.count` has moved past the number, on the disk, before this returns: a crash skips a
+    number, and never repeats one nor leaves behind what made its mark. `at_least` is one more than
+    the largest number that the journal holds of this approver: it wins over an older count that
+    was restored. Without that file the key is of no use, and `BadInputError` is raised.
     """
-    count_path = key.path.with_name(f"{key.path.name}.count")
+    count_path = _count_path(key.path)
     try:
         with key.path.open("rb") as held:
             # Two commands with one key at once must not take one number: neither would count.
             fcntl.flock(held, fcntl.LOCK_EX)
-            count = _counted(count_path, 1 + count_of(at_least - 1))
+            ratchet = _read_ratchet(count_path)
+            count = max(ratchet.count, count_of(at_least - 1)) + 1
+            if count > COUNT_MAX:
+                reason = f"is at the end; no key signs after {COUNT_MAX}"
+                raise BadInputError(str(count_path), reason)
+            ratchet, count_key = turned(ratchet, count)
+            replace_file(count_path, _ratchet_bytes(ratchet), mode=0o600)
     except OSError as error:
         raise WorldError(f"{count_path}: cannot be kept: {error.strerror}") from error
-    return marked_number(key.mark_key, count)
+    return number_of(key.slot_key, count_key, count)
 
 
-def _counted(count_path: Path, at_least: int) -> int:
-    """Return the next count and put it on the disk. The caller holds the lock."""
-    text = count_path.read_text().strip() if count_path.exists() else "0"
-    if not text.isascii() or not text.isdigit() or len(text) > _COUNT_DIGITS_MAX:
-        raise BadInputError(str(count_path), "is not a count")
-    count = max(int(text) + 1, at_least)
-    if count > COUNT_MAX:
-        raise BadInputError(str(count_path), f"is at the end; no key signs after {COUNT_MAX}")
-    replace_file(count_path, f"{count}\n".encode())
-    return count
+def _count_path(path: Path) -> Path:
+    return path.with_name(f"{path.name}.count")
 
 
-def _new_key() -> tuple[Ed25519PrivateKey, Opening]:
-    private = Ed25519PrivateKey.generate()
-    opening = Opening(
-        public_key=public_key(private),
-        salt=secrets.token_bytes(KEY_BYTES),
-        meaning=Meaning.MARKED,
-        mark_key=secrets.token_bytes(KEY_BYTES),
-    )
-    return private, opening
+def _write_key(path: Path, document: bytes, mark_key: bytes) -> None:
+    """Write a new key file, and the count beside it. A count of another key stays as it is."""
+    count_path = _count_path(path)
+    if count_path.exists():
+        raise BadInputError(str(count_path), "exists already and is never overwritten")
+    write_new(path, document + b"\n", mode=0o600)
+    write_new(count_path, _ratchet_bytes(ratchet_of(mark_key)), mode=0o600)
+
+
+def _ratchet_bytes(ratchet: Ratchet) -> bytes:
+    nodes = [node.hex() for node in ratchet.nodes]
+    document = {"format": COUNT_FORMAT, "count": ratchet.count, "nodes": [*nodes]}
+    return canonical_bytes(document) + b"\n"
+
+
+def _read_ratchet(path: Path) -> Ratchet:
+    if not path.exists():
+        raise BadInputError(
+            str(path),
+            "is gone, and the key is of no use without it; make a new key with "
+            "`sekisho roster key` and have the roster name it",
+        )
+    fields = _fields(path)
+    fields.choice("format", (COUNT_FORMAT,))
+    count = fields.integer("count", at_least=0, at_most=COUNT_MAX)
+    texts = fields.texts("nodes")
+    fields.done()
+    try:
+        nodes = tuple(bytes.fromhex(each) for each in texts)
+    except ValueError as error:
+        raise BadInputError(f"{path}.nodes", "are not in hex") from error
+    if len(nodes) != len(zero_bits(count)) or any(len(each) != KEY_BYTES for each in nodes):
+        raise BadInputError(f"{path}.nodes", "do not go with the count")
+    return Ratchet(count=count, nodes=nodes)
 
 
 def _checked(passphrase: str, what: str) -> bytes:
@@ -250,7 +291,7 @@ def _fields(path: Path) -> Fields:
             data = file.read(_KEY_SIZE_MAX_BYTES)
     except OSError as error:
         raise BadInputError(str(path), f"cannot be read: {error.strerror}") from error
-    if data.startswith(b"-----BEGIN"):
+    if any(kind in data for kind in _OLD_KINDS):
         raise BadInputError(
             str(path),
             "is of a kind that is no longer read; make a new key with `sekisho roster key` "
@@ -267,10 +308,10 @@ def _read_slot(fields: Fields) -> _Slot:
     return slot
 
 
-def _seal(private: Ed25519PrivateKey, mark_key: bytes, passphrase: bytes, cost: Cost) -> _Slot:
+def _seal(private: Ed25519PrivateKey, slot: bytes, passphrase: bytes, cost: Cost) -> _Slot:
     salt = secrets.token_bytes(KEY_BYTES)
     cipher = ChaCha20Poly1305(_derive(passphrase, salt, cost))
-    secret = private.private_bytes_raw() + mark_key
+    secret = private.private_bytes_raw() + slot
     return _Slot(salt=salt, sealed=cipher.encrypt(_NONCE, secret, KEY_FORMAT.encode()))
 
 
@@ -292,7 +333,7 @@ def _derive(passphrase: bytes, salt: bytes, cost: Cost) -> bytes:
 
 def _unlocked(path: Path, secret: bytes) -> UnlockedKey:
     private = Ed25519PrivateKey.from_private_bytes(secret[:KEY_BYTES])
-    return UnlockedKey(path=path, private=private, mark_key=secret[KEY_BYTES:])
+    return UnlockedKey(path=path, private=private, slot_key=secret[KEY_BYTES:])
 
 
 def write_new(path: Path, data: bytes, *, mode: int) -> None:

@@ -13,7 +13,7 @@ from sekisho.journal.store import JournalStore
 from sekisho.kernel.digest import document_digest
 from sekisho.kernel.finding import Finding, Refused, bounded_findings, finding
 from sekisho.kernel.ulid import make_ulid
-from sekisho.passes.duress import Keeper
+from sekisho.passes.duress import Keeper, commits
 from sekisho.passes.evidence import gather_evidence
 from sekisho.passes.fold import establish_trust
 from sekisho.passes.life import GATE_CLEARED, GATE_REFUSED, clearances
@@ -37,7 +37,8 @@ def check_psbt(
     `genesis_digest` is pinned in the gate's own configuration. A refusal is recorded under
     `entry_id`. Asking again about a transaction that was cleared gives the same answer; of two
     gates that ask at once about two transactions under one pass, one at most is answered yes.
-    What is on hold is told to `keeper` before anybody else hears the answer.
+    What is on hold is told to `keeper` before anybody else hears the answer. Where the roster in
+    force lists commitments, everything is on hold for a gate without a keeper.
     """
     # Gather.
     entries = tuple(journal.entries())
@@ -74,11 +75,14 @@ def _on_hold(
     keeper: Keeper | None, register: Register, pass_digest: str, now: datetime
 ) -> list[Finding]:
     """Return the one thing that is said of a pass on hold, having told the keeper why it is."""
-    report = None if keeper is None else gate_hold(keeper, register, pass_digest, now=now)
-    if keeper is None or report is None:
+    on_hold = [finding("gate.on_hold", pass_digest[:16])]
+    if keeper is None:
+        return on_hold if commits(register.roster) else []
+    report = gate_hold(keeper, register, pass_digest, now=now)
+    if report is None:
         return []
     keeper.report(report)
-    return [finding("gate.on_hold", pass_digest[:16])]
+    return on_hold
 
 
 def _record_clearance(cleared: Cleared, journal: JournalStore, now: datetime) -> None:

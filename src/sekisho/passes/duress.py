@@ -2,11 +2,16 @@
 
 A person who is forced to sign uses a second passphrase. The signature is as good as ever, by the
 same credential; only the *mark* in the statement's number is made with another key. Marks are
-keyed, so whoever lacks the key sees seven digits that mean nothing.
+keyed, so whoever lacks the keys sees seven digits that mean nothing.
+
+A mark needs two keys: the *slot key* that a passphrase opens, and the *count key*, which is
+another for each count and the same for both passphrases. From what is left after a use, no
+earlier count key can be made again (`Ratchet`): whoever takes the file and hears a passphrase
+learns no mark of what was signed before. The keepers make each count key out of the mark key.
 
 1. A credential of the roster has a commitment: 32 bytes, salted, the same for whatever it hides.
 2. Its *opening* lies with the keepers of gate and watcher, and nowhere else: salt, meaning, and
-   the key under which the person's usual marks are made.
+   the mark key, which the person's usual marks follow from.
 3. A statement is free if its credential commits to nothing, or if the opening opens the
    commitment and the number bears the usual mark. All else holds: also an opening that is missing.
 4. While a statement that was surely not free is unsettled, everything is held, as when a keeper
@@ -36,6 +41,8 @@ KEY_BYTES = 32
 MARKS = 10_000_000
 """A number is its count, followed by a mark of seven digits."""
 COUNT_MAX = SEQUENCE_MAX // MARKS - 1
+_BITS = 30
+"""As many as a count has."""
 _PUBLIC_KEY_MAX_BYTES = 2048
 
 
@@ -59,7 +66,20 @@ class Opening:
     """32 random bytes: without them nobody can try meanings and keys against the commitment."""
     meaning: Meaning = field(repr=False)
     mark_key: bytes = field(repr=False)
-    """32 bytes for a key file, else empty."""
+    """32 bytes for a key file, else empty. The key file itself never holds it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ratchet:
+    """Makes the key of every count after `count`, and of none before.
+
+    Count keys are the leaves of a binary tree of hashes (Goldreich, Goldwasser, Micali 1986).
+    Held is what lies to the right of the way down to `count`: one node for each bit of it that
+    is zero, the highest first. Whatever lies on that way or left of it cannot be computed back.
+    """
+
+    count: int
+    nodes: tuple[bytes, ...] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,14 +143,53 @@ def commitment(opening: Opening) -> bytes:
     return tagged_digest("commitment", canonical_bytes(_document(opening)))
 
 
-def marked_number(mark_key: bytes, count: int) -> int:
-    """Return the number of a person's `count`-th statement: the count, and the mark under it.
+def commits(roster: Roster) -> bool:
+    """Return whether a roster lists commitments: then nothing is done without a keeper."""
+    return any(each.commitment for person in roster.people for each in person.credentials)
+
+
+def slot_key(mark_key: bytes) -> bytes:
+    """Return the 32 bytes that lie behind the usual passphrase. No way leads back from them."""
+    return tagged_digest("slot-key", mark_key)
+
+
+def ratchet_of(mark_key: bytes) -> Ratchet:
+    """Return the ratchet of a new key file, which has signed nothing."""
+    return Ratchet(count=0, nodes=tuple(_down(_root(mark_key), 0, _BITS)[0].values()))
+
+
+def turned(ratchet: Ratchet, count: int) -> tuple[Ratchet, bytes]:
+    """Return the ratchet after `count`, and the key of that count, which it cannot make again.
+
+    Raises `ValueError` unless `count` lies after the ratchet's own, and no later than `COUNT_MAX`.
+    """
+    if not ratchet.count < count <= COUNT_MAX:
+        raise ValueError(f"{count} is not between {ratchet.count + 1} and {COUNT_MAX}")
+    held = dict(zip(zero_bits(ratchet.count), ratchet.nodes, strict=True))
+    fork = (ratchet.count ^ count).bit_length() - 1
+    passed, key = _down(held[fork], count, fork)
+    kept = {bit: node for bit, node in held.items() if bit > fork}
+    return Ratchet(count=count, nodes=tuple({**kept, **passed}.values())), key
+
+
+def zero_bits(count: int) -> list[int]:
+    """Return which bits of a count are zero, the highest first: a ratchet has a node for each."""
+    return [bit for bit in reversed(range(_BITS)) if not count >> bit & 1]
+
+
+def number_of(slot: bytes, count_key: bytes, count: int) -> int:
+    """Return the number of a `count`-th statement: the count, and the mark under both keys.
 
     Raises `ValueError` outside 1..`COUNT_MAX`: the number could not be written in a document.
     """
     if not 1 <= count <= COUNT_MAX:
         raise ValueError(f"{count} is not between 1 and {COUNT_MAX}")
-    return count * MARKS + _mark(mark_key, count)
+    return count * MARKS + _mark(slot, count_key, count)
+
+
+def marked_number(mark_key: bytes, count: int) -> int:
+    """Return the number under which a `count`-th statement is free, as `number_of` does."""
+    return number_of(slot_key(mark_key), _count_key(mark_key, count), count)
 
 
 def count_of(number: int) -> int:
@@ -265,16 +324,38 @@ def _judge(
     public_key = each.credential.public_key
     opening = openings.by_key.get(public_key, _NO_OPENING)
     opened = hmac.compare_digest(commitments.get(public_key, b""), each.credential.commitment)
-    mark = _mark(opening.mark_key, count_of(each.number))
+    count = count_of(each.number)
+    mark = _mark(slot_key(opening.mark_key), _count_key(opening.mark_key, count), count)
     usual = hmac.compare_digest(_written(mark), _written(each.number % MARKS))
     marked, free = opening.meaning is Meaning.MARKED, opening.meaning is Meaning.FREE
     return opened, (not each.credential.commitment) | (opened & (free | (marked & usual)))
 
 
-def _mark(mark_key: bytes, count: int) -> int:
+def _mark(slot: bytes, count_key: bytes, count: int) -> int:
     """Return the mark of a count: seven digits out of HMAC-SHA256 (RFC 2104)."""
-    tag = hmac.digest(mark_key, b"sekisho/mark/v1\n" + count.to_bytes(8, "big"), "sha256")
-    return int.from_bytes(tag, "big") % MARKS
+    what = b"sekisho/mark/v2\n" + count.to_bytes(8, "big") + count_key
+    return int.from_bytes(hmac.digest(slot, what, "sha256"), "big") % MARKS
+
+
+def _count_key(mark_key: bytes, count: int) -> bytes:
+    """Return the key of a count, from the top: as much work for one count as for another."""
+    return _down(_root(mark_key), count, _BITS)[1]
+
+
+def _root(mark_key: bytes) -> bytes:
+    return tagged_digest("count-tree", mark_key)
+
+
+def _down(node: bytes, count: int, bits: int) -> tuple[dict[int, bytes], bytes]:
+    """Return what is passed on the right on the way down to `count`, by bit, and its key."""
+    passed: dict[int, bytes] = {}
+    for bit in reversed(range(bits)):
+        left, right = (hmac.digest(node, side, "sha256") for side in (b"0", b"1"))
+        if count >> bit & 1:
+            node = right
+        else:
+            passed[bit], node = right, left
+    return passed, node
 
 
 def _written(mark: int) -> bytes:

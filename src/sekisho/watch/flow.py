@@ -36,7 +36,7 @@ from sekisho.watch.movement import reconstruct, revealed_scripts
 from sekisho.watch.raw_block import Reading
 from sekisho.watch.records import Movement, Verdict, VerdictKind, WatchState
 from sekisho.watch.state import WATCH_JUDGED, by_anchor, state_of, weigh_entries
-from sekisho.watch.voices import voices
+from sekisho.watch.voices import committed, voices
 
 _KEPT = frozenset({VerdictKind.MATCHED, VerdictKind.REPLACEMENT})
 _REVEALING = frozenset({ScriptKind.P2PKH, ScriptKind.P2SH, ScriptKind.P2WPKH, ScriptKind.P2WSH})
@@ -58,6 +58,8 @@ class Watch:
     keeper: Keeper | None = None
     statements: tuple[Stated, ...] = ()
     """What was said, as far as the keeper holds openings."""
+    committed: bool = False
+    """The roster in force lists commitments: without a keeper nobody can tell what was free."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +81,7 @@ def open_watch(
 ) -> Watch:
     """Gather the state. Raises `BadInputError` if no wallet is in force: nothing to watch."""
     entries = tuple(journal.entries())
+    evidence = gather_evidence(entries)
     credence = weigh_entries(entries, genesis_digest=genesis_digest, now=now)
     wallets = tuple(credence.watched.values())
     if not wallets:
@@ -96,7 +99,8 @@ def open_watch(
         state=state,
         judged={entry.entry_id: entry for entry in entries if entry.kind == WATCH_JUDGED},
         keeper=keeper,
-        statements=() if keeper is None else voices(gather_evidence(entries), keeper.openings),
+        statements=() if keeper is None else voices(evidence, keeper.openings),
+        committed=committed(evidence, credence.roster_digest),
     )
 
 
@@ -153,7 +157,10 @@ def _if_signed(verdict: Verdict, movement: Movement) -> Verdict:
 
 
 def _unless_held(watch: Watch, verdict: Verdict, now: datetime) -> Verdict:
-    """Return the verdict, or undetermined while its pass is on hold; the keeper is told why."""
+    """Return the verdict, or undetermined while its pass is on hold; the keeper is told why.
+
+    Without a keeper it is undetermined too if the roster in force lists commitments.
+    """
     digests = frozenset(
         digest
         for each in watch.state.passes
@@ -163,9 +170,10 @@ def _unless_held(watch: Watch, verdict: Verdict, now: datetime) -> Verdict:
     keeper, report = watch.keeper, None
     if keeper is not None:
         report = hold_of(keeper, watch.statements, digests, where="watch", now=now)
-    if keeper is None or report is None:
+    if report is None and (keeper is not None or not watch.committed):
         return verdict
-    keeper.report({**report, "txid": verdict.txid})
+    if keeper is not None and report is not None:
+        keeper.report({**report, "txid": verdict.txid})
     findings = (*verdict.findings, finding("watch.on_hold", verdict.pass_id))
     return replace(verdict, kind=VerdictKind.UNDETERMINED, findings=findings)
 

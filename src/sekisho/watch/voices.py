@@ -12,10 +12,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from sekisho.kernel.errors import BadInputError
 from sekisho.passes.documents import approval_digest, read_approval
-from sekisho.passes.duress import Openings, Stated, commitment, stated
+from sekisho.passes.duress import Openings, Stated, commitment, commits, stated
 from sekisho.passes.evidence import Evidence, Filed, Said
-from sekisho.passes.records import Credential, CredentialKind, SignedApproval
-from sekisho.passes.roster import read_roster
+from sekisho.passes.records import Credential, CredentialKind, Roster, SignedApproval
+from sekisho.passes.roster import read_roster, roster_digest
 
 
 def voices(evidence: Evidence, openings: Openings) -> tuple[Stated, ...]:
@@ -35,6 +35,20 @@ def voices(evidence: Evidence, openings: Openings) -> tuple[Stated, ...]:
             if _signed_by(event.signed, credential.public_key)
         )
     return tuple(dict.fromkeys(found))
+
+
+def committed(evidence: Evidence, in_force: str) -> bool:
+    """Return whether the roster whose digest is `in_force` lists commitments."""
+    return any(
+        roster is not None and commits(roster)
+        for roster in (
+            _roster(event.document)
+            for event in evidence.events
+            if isinstance(event, Filed)
+            and event.what == "roster"
+            and roster_digest(event.document) == in_force
+        )
+    )
 
 
 def _named(evidence: Evidence, openings: Openings) -> dict[str, list[Credential]]:
@@ -58,11 +72,16 @@ def _named(evidence: Evidence, openings: Openings) -> dict[str, list[Credential]
 
 
 def _credentials(document: bytes) -> Iterable[Credential]:
+    roster = _roster(document)
+    people = () if roster is None else roster.people
+    return (each for person in people for each in person.credentials)
+
+
+def _roster(document: bytes) -> Roster | None:
     try:
-        roster = read_roster(document, "roster")
+        return read_roster(document, "roster")
     except BadInputError:
-        return ()
-    return (each for person in roster.people for each in person.credentials)
+        return None
 
 
 def _signed_by(signed: SignedApproval, public_key: bytes) -> bool:
