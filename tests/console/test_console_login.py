@@ -1,11 +1,13 @@
 """People come in with a passkey, and go out for good."""
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from console_world import (
     ORIGIN,
+    RP_ID,
     Browser,
     Console,
     asked_world,
@@ -27,6 +29,7 @@ from sekisho.passes.browser import (
     read_assertion,
     verify_login,
 )
+from sekisho.passes.records import Person, Roster
 
 pytestmark = pytest.mark.enable_socket  # an event loop is made of a pair of sockets
 
@@ -122,16 +125,52 @@ def test_an_answer_of_another_origin_is_refused(browser: Browser) -> None:
     assert said.json()["error"] == "console.login_refused"
 
 
-def test_the_answer_does_not_tell_who_is_there(browser: Browser) -> None:
-    def asked(who: str) -> dict[str, object]:
-        options = browser.post("/api/login/begin", {"person_id": who}).json()["publicKey"]
-        (allowed,) = options.pop("allowCredentials")
-        options.pop("challenge")
-        return {**options, "length": len(allowed["id"]), "id": allowed["id"]}
+def with_more_passkeys(person_id: str, number: int) -> Roster:
+    """Return the console's roster with a number of passkeys more for one person."""
 
-    there, nobody, again = asked("baba"), asked("nobody"), asked("nobody")
-    assert nobody == again
-    assert {**there, "id": ""} == {**nobody, "id": ""}
+    def more(person: Person) -> Person:
+        found = person.credentials[-1]
+        extra = []
+        for each in range(number if person.person_id == person_id else 0):
+            device = passkey_of(f"{person_id}, device {each}")
+            handle = device.handles(RP_ID)[0]
+            name, serial = f"{person_id}-more-{each}", f"SN-{each}"
+            key = device.public_key(handle)
+            extra.append(
+                replace(found, credential_id=name, handle=handle, public_key=key, device=serial)
+            )
+        return replace(person, credentials=(*person.credentials, *extra))
+
+    roster = console_roster()
+    return replace(roster, people=tuple(more(each) for each in roster.people))
+
+
+@pytest.mark.parametrize("more", [0, 1, 3, 6])
+def test_the_answer_does_not_tell_who_is_there_or_with_how_many_passkeys(
+    tmp_path: Path, more: int
+) -> None:
+    console = console_in(tmp_path, asked_world(people=with_more_passkeys("baba", more))[0])
+    browser = console.browser()
+
+    def asked(who: str) -> tuple[list[str], dict[str, object]]:
+        options = browser.post("/api/login/begin", {"person_id": who}).json()["publicKey"]
+        allowed = options.pop("allowCredentials")
+        options.pop("challenge")
+        assert {tuple(sorted(each)) for each in allowed} == {("id", "type")}
+        return [each["id"] for each in allowed], options
+
+    baba, chiba, nobody, somebody = (asked(who) for who in ("baba", "chiba", "nobody", "no-2"))
+    assert asked("nobody") == nobody, "stable, as real ones are"
+    assert asked("baba") == baba
+    assert asked("chiba") == chiba
+    assert baba[1] == chiba[1] == nobody[1] == somebody[1]
+    everyone = (baba, chiba, nobody, somebody)
+    assert {len(set(handles)) for handles, _ in everyone} == {max(4, 1 + more)}
+    assert len({each for handles, _ in everyone for each in handles}) == 4 * max(4, 1 + more)
+    assert browser.login("baba").status_code == 200
+    if more:
+        assert console.browser().login("baba", passkey_of("baba, device 0")).status_code == 200
+    console.journal.close()
 
 
 def test_a_device_that_counts_backwards_is_refused(browser: Browser) -> None:

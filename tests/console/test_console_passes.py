@@ -1,5 +1,6 @@
 """A pass is read, approved, rejected and voided in a browser; the register judges what counts."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +19,18 @@ from console_world import (
 from journal_world import SIGNER, signed
 from world import World, digest_of, entries_of, statement
 from world_people import NOW, key_of
+from world_policy import OPEN_POLICY
 
 from sekisho.drills.authenticator import Authenticator, assert_in_browser
+from sekisho.journal.records import Draft
 from sekisho.kernel.canonical import Json, canonical_bytes, parse_json
+from sekisho.kernel.ulid import make_ulid
 from sekisho.kernel.words import digest_words
 from sekisho.passes.assertion import base64url
 from sekisho.passes.bundle import open_bundle
 from sekisho.passes.documents import approval_digest
 from sekisho.passes.evidence import statement_body
+from sekisho.passes.policy.records import Passkeys
 from sekisho.passes.records import Decision, Pass
 
 pytestmark = pytest.mark.enable_socket  # an event loop is made of a pair of sockets
@@ -247,3 +252,67 @@ def test_a_pass_after_the_last_checkpoint_has_no_bundle_yet(browser: Browser, as
     browser.login("baba")
     said = browser.get(f"/api/passes/{asked.pass_id}/bundle")
     assert (said.status_code, said.json()["error"]) == (409, "passes.not_in_checkpoint")
+
+
+def test_a_clearance_that_cannot_be_read_is_named_and_stops_nobody(
+    console: Console, browser: Browser, asked: Pass
+) -> None:
+    """Whoever can append one would else keep everybody from rejecting and voiding."""
+    browser.login("baba")
+    for number, body in enumerate(({"nothing": "here"}, {"pass_digest": "x"}, {})):
+        entry_id = make_ulid(NOW, number.to_bytes(10, "big"))
+        console.journal.append(
+            Draft(entry_id=entry_id, at=NOW, kind="gate.cleared", actor="x", body=dict(body))
+        )
+    damaged = browser.get("/api/passes").json()["damaged"]
+    assert [each["code"] for each in damaged] == ["passes.entry_unreadable"] * 3
+    shown = browser.get(f"/api/passes/{asked.pass_id}").json()
+    assert (shown["damaged"], shown["state"]) == (damaged, "asked")
+    for page in ("/", f"/passes/{asked.pass_id}"):
+        told = browser.get(page, headers={"accept-language": "ja"})
+        assert (told.status_code, "関所の通過記録が読み取れません" in told.text) == (200, True)
+    assert browser.state(asked, "reject", reason="no").status_code == 200
+
+
+def test_whole_clearances_leave_nothing_to_say(browser: Browser, asked: Pass) -> None:
+    browser.login("baba")
+    assert browser.get("/api/passes").json()["damaged"] == []
+    assert "passes.entry_unreadable" not in browser.get(f"/passes/{asked.pass_id}").text
+
+
+def test_what_a_relaxed_policy_lets_count_is_reported(tmp_path: Path) -> None:
+    """A backed-up passkey without a maker's word approves; whoever reads the pass sees it."""
+    relaxed = Passkeys(attested_required=False, device_bound_required=False)
+    people = console_roster()
+    unvouched = tuple(
+        replace(who, credentials=tuple(replace(each, attested=False) for each in who.credentials))
+        for who in people.people
+    )
+    policy = replace(OPEN_POLICY, passkeys=relaxed)
+    world, asked = asked_world(policy=policy, people=replace(people, people=unvouched))
+    console = console_in(tmp_path, world)
+    browser = console.browser()
+    device = passkey_of("baba")
+    device.flags = 0x1D  # present, verified, eligible for backup, and backed up
+    assert browser.login("baba", device).status_code == 200
+    assert browser.state(asked).status_code == 200
+    statements = browser.get(f"/api/passes/{asked.pass_id}").json()["statements"]
+    seen = [
+        (each["approver"], each["backed_up"], each["device_bound"], each["attested"])
+        for each in statements
+    ]
+    assert seen == [("aoki", None, None, None), ("baba", True, False, False)]
+    page = browser.get(f"/passes/{asked.pass_id}", headers={"accept-language": "en"}).text
+    for told in ("has copies outside", "can leave the device", "No maker vouches"):
+        assert page.count(told) == 1
+    console.journal.close()
+
+
+def test_a_passkey_that_nothing_speaks_against_is_reported_so(
+    browser: Browser, asked: Pass
+) -> None:
+    browser.login("baba")
+    browser.state(asked)
+    last = browser.get(f"/api/passes/{asked.pass_id}").json()["statements"][-1]
+    assert (last["backed_up"], last["device_bound"], last["attested"]) == (False, True, True)
+    assert "copies outside" not in browser.get(f"/passes/{asked.pass_id}").text

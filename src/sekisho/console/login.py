@@ -3,7 +3,9 @@
 What is signed at a login has a digest tag of its own, so it can never be shown as an approval.
 """
 
+import hmac
 import secrets
+from collections import Counter
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
@@ -13,7 +15,6 @@ from sekisho.console.pace import Act
 from sekisho.console.sessions import CHALLENGE_LIFETIME, Pending, Purpose
 from sekisho.console.wire import Answered, Done, Myself, Options, Place, WhoAmI
 from sekisho.kernel.canonical import canonical_bytes
-from sekisho.kernel.digest import tagged_digest
 from sekisho.kernel.finding import Refused, finding
 from sekisho.kernel.instants import format_instant
 from sekisho.passes.ballots import Live
@@ -21,6 +22,11 @@ from sekisho.passes.browser import BrowserAssertion, login_options, read_asserti
 from sekisho.passes.flow import Desk
 from sekisho.passes.records import CredentialKind
 from sekisho.passes.register import key_of
+
+HANDLES_MIN = 4
+"""So many handles are offered at a login, or as many as anybody on the roster has, if more."""
+_HANDLE_SIZES_BYTES = (16, 32, 48, 64)
+"""As devices make them."""
 
 
 def login_routes(office: Office) -> APIRouter:
@@ -31,15 +37,13 @@ def login_routes(office: Office) -> APIRouter:
     def begin(asked: WhoAmI, request: Request) -> Options:
         """Ask for a challenge to log in with a passkey.
 
-        The answer does not tell whether there is such a person.
+        The answer does not tell whether there is such a person, or how many passkeys they have.
         """
         office.take(Act.LOGIN, request, asked.person_id)
         pending = _challenge(office, asked)
         with office.at_desk() as desk:
-            handles = tuple(each.credential.handle for each in _passkeys(desk, asked.person_id))
-        options = login_options(
-            pending.document, handles or (_nobody(office, asked),), console_origin=office.origin
-        )
+            handles = _handles(office, desk, asked.person_id)
+        options = login_options(pending.document, handles, console_origin=office.origin)
         session = office.session(request) or office.sessions.begin(request.session)
         office.sessions.put(session, pending)
         return Options(options=options)
@@ -97,9 +101,31 @@ def _passkeys(desk: Desk, person_id: str) -> list[Live]:
     ]
 
 
-def _nobody(office: Office, asked: WhoAmI) -> bytes:
-    """Return the handle of nobody's passkey: the same each time, as a real one would be."""
-    return tagged_digest("no-handle", f"{office.secret}\n{asked.person_id}".encode())
+def _handles(office: Office, desk: Desk, person_id: str) -> tuple[bytes, ...]:
+    """Return a person's handles among made-up ones: as many for everybody, and for nobody.
+
+    How many that is follows from the roster alone, and the order from the handles.
+    """
+    numbers = Counter(
+        each.person.person_id
+        for each in desk.register.live.values()
+        if each.credential.kind is CredentialKind.WEBAUTHN
+    )
+    total = max(HANDLES_MIN, *numbers.values(), 0)
+    real = [each.credential.handle for each in _passkeys(desk, person_id)]
+    made_up = [_made_up(office, person_id, number) for number in range(total - len(real))]
+    return tuple(sorted((*real, *made_up), key=lambda each: _keyed(office, each.hex())))
+
+
+def _made_up(office: Office, person_id: str, number: int) -> bytes:
+    """Return the handle of nobody's passkey: the same each time, and as long as a real one."""
+    drawn = b"".join(_keyed(office, f"{person_id}\n{number}\n{part}") for part in (0, 1))
+    size = _HANDLE_SIZES_BYTES[_keyed(office, f"{person_id}\n{number}")[0] % 4]
+    return drawn[:size]
+
+
+def _keyed(office: Office, text: str) -> bytes:
+    return hmac.digest(office.secret.encode(), f"login-handle\n{text}".encode(), "sha256")
 
 
 def _checked(office: Office, desk: Desk, pending: Pending, assertion: BrowserAssertion) -> Live:

@@ -15,7 +15,9 @@ from starlette.requests import Request
 from sekisho.console.pace import Act, Pace
 from sekisho.console.sessions import Session, Sessions
 from sekisho.console.tickets import Tickets
-from sekisho.kernel.finding import Refused, finding
+from sekisho.journal.records import Entry
+from sekisho.kernel.errors import BadInputError
+from sekisho.kernel.finding import Finding, Refused, finding
 from sekisho.passes.attestation import TrustRoot
 from sekisho.passes.flow import Desk, catch_up
 from sekisho.passes.fold import why_not_trusted
@@ -53,6 +55,8 @@ class Office:
     pace: Pace = field(default_factory=Pace)
     tickets: Tickets = field(default_factory=Tickets)
     cleared: list[Clearance] = field(default_factory=list)
+    damaged: list[Finding] = field(default_factory=list)
+    """The gate's clearances that cannot be read. Of which pass they are, nobody can say."""
     login_counts: dict[CredentialKey, int] = field(default_factory=dict)
     """The highest count that each authenticator has shown at a login."""
     _followed_seq: int = 0
@@ -68,7 +72,7 @@ class Office:
         with self._lock:
             for entry in self.desk.journal.entries(after_seq=self._followed_seq):
                 self.tickets.follow(entry)
-                self.cleared.extend(clearances([entry]))
+                self._clear(entry)
                 self._followed_seq = entry.seq
             catch_up(self.desk)
             register = self.desk.register
@@ -78,6 +82,18 @@ class Office:
             if reasons:
                 raise Refused(reasons)
             yield self.desk
+
+    def _clear(self, entry: Entry) -> None:
+        """Take in a clearance. One that cannot be read stops the gate, and must not stop us.
+
+        Else whoever can append one would keep everybody from rejecting and voiding.
+        """
+        try:
+            self.cleared.extend(clearances([entry]))
+        except BadInputError as error:
+            self.damaged.append(
+                finding("passes.entry_unreadable", error.where, seq=entry.seq, reason=error.reason)
+            )
 
     def session(self, request: Request) -> Session | None:
         """Return the session of a request, logged in or not."""

@@ -14,7 +14,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
 
 from sekisho.console.office import Me, Office
-from sekisho.console.passes import listed
+from sekisho.console.passes import DAMAGED_MAX, listed
 from sekisho.console.statements import PassId
 from sekisho.console.views import LANGUAGES, moment, sentences, text, view_of
 from sekisho.kernel.fields import visible
@@ -24,7 +24,7 @@ from sekisho.kernel.money import format_btc
 from sekisho.kernel.words import Language
 from sekisho.passes.documents import pass_bytes
 from sekisho.passes.records import Automatic, Transfer
-from sekisho.passes.shown import subject_of
+from sekisho.passes.shown import subject_of, weak_points
 from sekisho.passes.subjects import written
 from sekisho.passes.verify import time_findings
 
@@ -95,6 +95,7 @@ class Pages:
         person_id = who.person.person_id
         with self.office.at_desk() as desk:
             found = listed(self.office, desk, person_id, limit=20, before=before)
+            damaged = self.office.damaged[:DAMAGED_MAX]
         language = language_of(request)
         rows = [
             (
@@ -104,7 +105,13 @@ class Pages:
             )
             for each in found.passes
         ]
-        facts = {"me": who, "rows": rows, "older": found.before, "before": before}
+        facts = {
+            "me": who,
+            "rows": rows,
+            "older": found.before,
+            "before": before,
+            "damaged": sentences(damaged, language),
+        }
         return self.page(request, "passes", facts)
 
     def shown(self, request: Request, who: Me, pass_id: str) -> Response:
@@ -172,6 +179,7 @@ def _pass_facts(office: Office, pass_id: str, request: Request) -> dict[str, obj
         timely = sentences(time_findings(standing, now=office.clock()), language)
         subject = [line.removeprefix("  ") for line in subject_of(register, standing)]
         terminals = register.roster.terminals
+        damaged = sentences(office.damaged[:DAMAGED_MAX], language)
     action = standing.asked.action
     return {
         "standing": standing,
@@ -180,6 +188,8 @@ def _pass_facts(office: Office, pass_id: str, request: Request) -> dict[str, obj
         "open": state in _HELD,
         "view": view,
         "timely": timely,
+        "damaged": damaged,
+        "weak": weak_points,
         "subject": subject,
         "terminals": terminals,
         "written": written(pass_bytes(standing.asked)),

@@ -9,7 +9,7 @@ from starlette.responses import StreamingResponse
 from sekisho.console.office import Me, Office
 from sekisho.console.pace import Act
 from sekisho.console.statements import PassId
-from sekisho.console.wire import PassLine, PassList, PassShown
+from sekisho.console.wire import PassLine, PassList, PassShown, found
 from sekisho.kernel.canonical import Json
 from sekisho.kernel.catalogue import findings_json
 from sekisho.kernel.instants import format_instant
@@ -19,6 +19,8 @@ from sekisho.passes.shown import outcomes_json, standing_json, subject_of
 from sekisho.passes.verify import Standing, standing_of, time_findings
 
 PAGE_MAX = 50
+DAMAGED_MAX = 20
+"""The first ones are enough to know that something is wrong, and where."""
 
 
 def pass_routes(office: Office) -> APIRouter:
@@ -74,7 +76,11 @@ def listed(office: Office, desk: Desk, person_id: str, *, limit: int, before: st
         _line(office, desk, standing_of(desk.register, digest), person_id)
         for _, digest in islice(after, limit)
     ]
-    return PassList(passes=page, before=page[-1].pass_id if len(after) > limit else "")
+    return PassList(
+        passes=page,
+        before=page[-1].pass_id if len(after) > limit else "",
+        damaged=found(office.damaged[:DAMAGED_MAX]),
+    )
 
 
 def shown(office: Office, desk: Desk, standing: Standing) -> dict[str, Json]:
@@ -85,6 +91,7 @@ def shown(office: Office, desk: Desk, standing: Standing) -> dict[str, Json]:
         "time": findings_json(time_findings(standing, now=office.clock())),
         "policy": outcomes_json(standing.outcomes),
         "subject": subject,
+        "damaged": findings_json(office.damaged[:DAMAGED_MAX]),
     }
 
 

@@ -106,6 +106,10 @@ class Said(_Wire):
     reason: str
     signed_at: str
     journal_entry: int
+    backed_up: bool | None
+    """Has the private key copies elsewhere? None where it was signed with a key file."""
+    device_bound: bool | None
+    attested: bool | None
 
 
 class Rule(_Wire):
@@ -144,6 +148,8 @@ class PassShown(_Wire):
     policy: PolicySays
     subject: list[str]
     """What an admin pass would put in force, in lines to read."""
+    damaged: list[Found]
+    """Clearances of the gate that cannot be read: the state may be later than it is shown."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
@@ -168,6 +174,8 @@ class PassList(_Wire):
     passes: list[PassLine]
     before: str
     """What to ask for next; empty at the end."""
+    damaged: list[Found]
+    """Clearances of the gate that cannot be read: a state may be later than it is shown."""
 
 
 class Draft(_Wire):

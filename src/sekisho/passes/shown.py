@@ -7,10 +7,11 @@ from sekisho.kernel.catalogue import finding_json, findings_json
 from sekisho.kernel.errors import BadInputError
 from sekisho.kernel.instants import format_instant
 from sekisho.kernel.words import digest_words
+from sekisho.passes.ballots import Ballot
 from sekisho.passes.documents import pass_bytes
 from sekisho.passes.policy.case import Outcome
 from sekisho.passes.policy.evaluate import hold_seconds, is_allowed
-from sekisho.passes.records import Admin, SubjectType
+from sekisho.passes.records import Admin, CredentialKind, SubjectType
 from sekisho.passes.register import Register
 from sekisho.passes.roster import read_roster
 from sekisho.passes.subjects import document_lines, roster_lines, wallet_lines
@@ -41,6 +42,7 @@ def standing_json(standing: Standing, *, state: str = "") -> dict[str, Json]:
                 "reason": each.approval.reason,
                 "signed_at": format_instant(each.approval.signed_at),
                 "journal_entry": each.seq,
+                **_device(each),
             }
             for each in standing.ballots
         ],
@@ -50,6 +52,20 @@ def standing_json(standing: Standing, *, state: str = "") -> dict[str, Json]:
         "findings": findings_json(standing.findings),
         "set_aside": findings_json(standing.set_aside),
     }
+
+
+def weak_points(ballot: Ballot) -> tuple[str, ...]:
+    """Return what a policy must be relaxed for, so that this statement counts; mostly nothing."""
+    device = _device(ballot)
+    return tuple(
+        name
+        for name, weak in (
+            ("key_backed_up", device["backed_up"] is True),
+            ("key_not_device_bound", device["device_bound"] is False),
+            ("key_not_attested", device["attested"] is False),
+        )
+        if weak
+    )
 
 
 def outcomes_json(outcomes: Sequence[Outcome]) -> dict[str, Json]:
@@ -68,6 +84,18 @@ def outcomes_json(outcomes: Sequence[Outcome]) -> dict[str, Json]:
             }
             for each in outcomes
         ],
+    }
+
+
+def _device(ballot: Ballot) -> dict[str, Json]:
+    """Return what is known of the hardware that signed; None of a key file, which is none."""
+    held, credential = ballot.assertion, ballot.credential
+    if held is None or credential is None or credential.kind is CredentialKind.ED25519:
+        return {"backed_up": None, "device_bound": None, "attested": None}
+    return {
+        "backed_up": held.backed_up,
+        "device_bound": held.device_bound,
+        "attested": credential.attested,
     }
 
 
