@@ -114,7 +114,10 @@ def claims_document(claims: Claims) -> Json:
 
 
 def read_claims(fields: Fields) -> Claims:
-    """Return claims; raises `BadInputError` for a source or a wallet that stands twice."""
+    """Return claims; raises `BadInputError` for a source or a wallet that stands twice.
+
+    So are balances that are together more than all bitcoin: shares of them would be worth nothing.
+    """
     claims = Claims(
         prices=fields.each("prices", _read_price, empty=True),
         balances=fields.each("balances", _read_balance, empty=True),
@@ -122,6 +125,8 @@ def read_claims(fields: Fields) -> Claims:
     fields.done()
     _once(fields, "prices", [each.source for each in claims.prices])
     _once(fields, "balances", [each.wallet_id for each in claims.balances])
+    if sum(each.amount_sat for each in claims.balances) > SUPPLY_MAX_SAT:
+        raise fields.fail("balances", "together are more than all bitcoin that can exist")
     return claims
 
 
