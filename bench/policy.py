@@ -91,6 +91,8 @@ def asked(base: Case, history: History) -> Iterator[Case]:
             wallet=wallet,
             asked_at=base.asked_at - ago,
             judged_at=this.at,
+            not_before_at=base.not_before_at - ago,
+            expires_at=base.expires_at - ago,
             this=this,
             history=history,
             history_before=before,

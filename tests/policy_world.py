@@ -64,7 +64,14 @@ def like(case: Case, amount_sat: int, *, ago_seconds: int = 600, anchor: str = "
 
 def asked_at(case: Case, at: datetime) -> Case:
     """Return the case as asked, and approved, at another time."""
-    return replace(case, asked_at=at, judged_at=at, this=replace(case.this, at=at))
+    return replace(
+        case,
+        asked_at=at,
+        judged_at=at,
+        not_before_at=at,
+        expires_at=at + (case.expires_at - case.asked_at),
+        this=replace(case.this, at=at),
+    )
 
 
 def denied(policy: Policy, case: Case) -> set[str]:

@@ -12,6 +12,7 @@ from sekisho.passes.policy.history import Scope
 from sekisho.passes.policy.records import (
     ANY_PURPOSE,
     Bound,
+    Life,
     Limit,
     Off,
     Passkeys,
@@ -47,6 +48,9 @@ OPEN_POLICY = Policy(
     utc_offset_minutes=540,
     reference="none",
     departments=tuple(sorted(DEPARTMENTS)),
+    life=Life(
+        transfer_max_seconds=366 * 86_400, standing_max_seconds=366 * 86_400, reference="none"
+    ),
     quorum=(
         QuorumStep(
             purposes=(ANY_PURPOSE,),

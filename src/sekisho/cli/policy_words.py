@@ -24,6 +24,14 @@ Rows = Sequence[tuple[str, str]]
 
 def rules_of(policy: Policy) -> Iterable[tuple[str, Rows]]:
     """Yield each rule of a pack with its numbers in words."""
+    yield (
+        "life",
+        [
+            ("transfer, at most", f"{policy.life.transfer_max_seconds} s"),
+            ("standing pass, at most", f"{policy.life.standing_max_seconds} s"),
+            ("answers to", policy.life.reference),
+        ],
+    )
     for step in policy.quorum:
         people = ", ".join(f"{name} {number}" for name, number in step.people.at_least)
         yield (

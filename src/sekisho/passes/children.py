@@ -71,7 +71,7 @@ def judge_child(register: Register, event: Issued) -> tuple[ChildHeard | None, C
     if wallet is None or register.policy is None:
         findings.append(finding("passes.standing_not_allowed", child.standing_digest))
     else:
-        case = child_case(register, event.digest, child, wallet=wallet, fee=automatic.fee)
+        case = child_case(register, event.digest, child, wallet=wallet, automatic=automatic)
         findings.extend(_limit_findings(child, automatic, case))
         findings.extend(_destination_findings(register.policy, automatic, case))
         findings.extend(refusals(evaluate(register.policy, case)))

@@ -1,7 +1,7 @@
 """The case that a policy judges, built from the register: the same for whoever verifies."""
 
 import re
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import lru_cache
 
 from sekisho.chains.bitcoin.transaction import OutPoint
@@ -11,7 +11,7 @@ from sekisho.passes.ballots import Tally
 from sekisho.passes.policy.case import Case, Destination, Outcome
 from sekisho.passes.policy.evaluate import denials, is_allowed
 from sekisho.passes.policy.history import ISSUER, Committed
-from sekisho.passes.records import Automatic, Child, FeeRule, Payment, Transfer
+from sekisho.passes.records import Automatic, Child, Payment, Transfer
 from sekisho.passes.register import Commitment, Register
 from sekisho.wallets.records import Segregation, Wallet
 
@@ -39,6 +39,7 @@ def case_of(
         purpose=asked.purpose,
         requester=asked.requester,
         automatic=False,
+        standing=False,
         wallet=wallet,
         destinations=destinations,
         fee_max_sat=transfer.fee.fee_max_sat,
@@ -46,6 +47,8 @@ def case_of(
         claims=asked.claims,
         asked_at=heard.asked_at(asked.requester) or asked.not_before_at,
         judged_at=judged_at,
+        not_before_at=asked.not_before_at,
+        expires_at=asked.expires_at,
         approved_by=heard.counted,
         own_machine=heard.own_machine(),
         this=_committed(
@@ -63,24 +66,28 @@ def case_of(
 
 
 def child_case(
-    register: Register, digest: str, child: Child, *, wallet: Wallet, fee: FeeRule
+    register: Register, digest: str, child: Child, *, wallet: Wallet, automatic: Automatic
 ) -> Case:
     """Return the case of a child of a standing pass, issued now."""
     asked = register.passes[child.standing_digest].asked
     judged_at = child.issued_at
+    valid = timedelta(seconds=automatic.limits.child_valid_seconds)
     destinations = _destinations(register, child.payments, None)
     requester = issuer_name(child.standing_digest)
     return Case(
         purpose=asked.purpose,
         requester=requester,
         automatic=True,
+        standing=False,
         wallet=wallet,
         destinations=destinations,
-        fee_max_sat=fee.fee_max_sat,
-        feerate_max_sat_per_kvb=fee.feerate_max_sat_per_kvb,
+        fee_max_sat=automatic.fee.fee_max_sat,
+        feerate_max_sat_per_kvb=automatic.fee.feerate_max_sat_per_kvb,
         claims=child.claims,
         asked_at=child.issued_at,
         judged_at=judged_at,
+        not_before_at=child.issued_at,
+        expires_at=min(child.issued_at + valid, asked.expires_at),
         approved_by={},
         own_machine=(),
         this=_committed(
@@ -115,6 +122,7 @@ def standing_case(
         purpose=asked.purpose,
         requester=asked.requester,
         automatic=False,
+        standing=True,
         wallet=wallet,
         destinations=(somewhere,),
         fee_max_sat=automatic.fee.fee_max_sat,
@@ -122,6 +130,8 @@ def standing_case(
         claims=asked.claims,
         asked_at=heard.asked_at(asked.requester) or asked.not_before_at,
         judged_at=judged_at,
+        not_before_at=asked.not_before_at,
+        expires_at=asked.expires_at,
         approved_by=heard.counted,
         own_machine=heard.own_machine(),
         this=_committed(

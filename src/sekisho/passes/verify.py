@@ -24,7 +24,7 @@ from sekisho.passes.ballots import Ballot, Tally, quorum_findings, statement_fin
 from sekisho.passes.judge import case_of, refusals, standing_case
 from sekisho.passes.policy.amounts import TIME_LOCK
 from sekisho.passes.policy.case import Case, Outcome
-from sekisho.passes.policy.conditions import EFFECTIVE, WALLET_PROOF
+from sekisho.passes.policy.conditions import EFFECTIVE, LIFE, WALLET_PROOF
 from sekisho.passes.policy.evaluate import evaluate, hold_seconds
 from sekisho.passes.policy.history import Committed
 from sekisho.passes.policy.people import BUSINESS_HOURS, OWN_MACHINE, QUORUM
@@ -34,7 +34,9 @@ from sekisho.passes.register import Commitment, InForce, Register
 from sekisho.wallets.documents import wallet_digest
 from sekisho.wallets.records import ChangeRule, Wallet
 
-ABOUT_PEOPLE = frozenset({EFFECTIVE, QUORUM, OWN_MACHINE, BUSINESS_HOURS, TIME_LOCK, WALLET_PROOF})
+ABOUT_PEOPLE = frozenset(
+    {EFFECTIVE, LIFE, QUORUM, OWN_MACHINE, BUSINESS_HOURS, TIME_LOCK, WALLET_PROOF}
+)
 """The rules that a standing pass is held to itself; all others hold each of its children."""
 
 

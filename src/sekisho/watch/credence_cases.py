@@ -12,7 +12,7 @@ from functools import lru_cache
 from sekisho.chains.bitcoin.networks import network_of_caip2
 from sekisho.passes.policy.amounts import TIME_LOCK
 from sekisho.passes.policy.case import Case, Destination
-from sekisho.passes.policy.conditions import EFFECTIVE, WALLET_PROOF
+from sekisho.passes.policy.conditions import EFFECTIVE, LIFE, WALLET_PROOF
 from sekisho.passes.policy.evaluate import evaluate, hold_seconds, is_allowed
 from sekisho.passes.policy.history import ISSUER, Committed, History
 from sekisho.passes.policy.people import BUSINESS_HOURS, OWN_MACHINE, QUORUM
@@ -26,7 +26,7 @@ from sekisho.watch.credence_statements import Hearing
 from sekisho.watch.credence_views import View
 
 _OF_A_STANDING_PASS = frozenset(
-    {EFFECTIVE, QUORUM, OWN_MACHINE, BUSINESS_HOURS, TIME_LOCK, WALLET_PROOF}
+    {EFFECTIVE, LIFE, QUORUM, OWN_MACHINE, BUSINESS_HOURS, TIME_LOCK, WALLET_PROOF}
 )
 """What people must have done for it; where the coins go is asked of each child."""
 
@@ -131,6 +131,7 @@ def case_of_pass(
         purpose=asked.purpose,
         requester=asked.requester,
         automatic=False,
+        standing=isinstance(action, Automatic),
         wallet=wallet,
         destinations=destinations,
         fee_max_sat=action.fee.fee_max_sat,
@@ -138,6 +139,8 @@ def case_of_pass(
         claims=asked.claims,
         asked_at=hearing.asked_at or asked.not_before_at,
         judged_at=mark.at,
+        not_before_at=asked.not_before_at,
+        expires_at=asked.expires_at,
         approved_by=hearing.approvers,
         own_machine=hearing.own_machine,
         this=_moved(digest, mark, wallet, destinations, requester=asked.requester, anchor=anchor),
@@ -155,11 +158,13 @@ def case_of_child(
         raise TypeError("only a standing pass has children")
     issuer = ISSUER + child.standing_digest
     mark = ledger.moment(digest, child.issued_at)
+    valid = timedelta(seconds=asked.action.limits.child_valid_seconds)
     destinations = _destinations(view, ledger, child.payments, mark)
     return Case(
         purpose=asked.purpose,
         requester=issuer,
         automatic=True,
+        standing=False,
         wallet=wallet,
         destinations=destinations,
         fee_max_sat=asked.action.fee.fee_max_sat,
@@ -167,6 +172,8 @@ def case_of_child(
         claims=child.claims,
         asked_at=child.issued_at,
         judged_at=mark.at,
+        not_before_at=child.issued_at,
+        expires_at=min(child.issued_at + valid, asked.expires_at),
         approved_by={},
         own_machine=(),
         this=_moved(

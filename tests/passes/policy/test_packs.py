@@ -82,7 +82,11 @@ BROKEN = [
     ("pays = [{", "pays = [1, {", "is not a table"),
     ("before = []", "before = 1", "is not a list"),
     ("given = {}", "given = 1", "is not a table"),
-    ('asked = "2020-04-30T03:00:00Z"', 'asked = "0001-01-01T00:00:00Z"', "years"),
+    ('asked = "2020-04-30T03:00:00Z"', 'asked = "0001-01-01T00:00:00Z"', "asked"),
+    ("life_seconds = 86400", "life_second = 86400", "life_second"),
+    ("life_seconds = 86400", "life_seconds = 0", "life_seconds"),
+    ("claimed_times = 1700", "claimed_times = 0", "claimed_times"),
+    ("standing = true", "standing = 1", "standing"),
     ("hold_seconds = 1800", 'hold_seconds = "1800"', "hold_seconds"),
     (
         'name = "one department is missing"',

@@ -15,6 +15,7 @@ from sekisho.passes.policy.case import Answer, Outcome
 
 RULES: Mapping[str, tuple[str, str]] = {
     "effective": ("The pack is in effect", "ポリシーパックの適用期間"),
+    "life": ("Life of the pass", "手形の有効期間"),
     "quorum": ("People of each department", "部門ごとの承認者"),
     "own_machine": ("Approved on an own machine", "自身の端末での承認"),
     "limits.day.all": ("Daily limit of all coins", "全顧客資産の 1 日の上限"),
@@ -36,8 +37,8 @@ ANSWERS: Mapping[Answer, tuple[str, str]] = {
 _NAMES: Mapping[tuple[str, str], tuple[str, str]] = {
     ("effective", "from"): ("in effect from", "適用開始"),
     ("effective", "until"): ("until", "適用終了"),
-    ("own_machine", "from"): ("threshold (share: people)", "基準（割合：人数）"),
-    ("time_lock", "from"): ("threshold (share: hold)", "基準（割合：待機）"),
+    ("own_machine", "from"): ("threshold (size: people)", "基準（数量・割合：人数）"),
+    ("time_lock", "from"): ("threshold (size: hold)", "基準（数量・割合：待機）"),
     ("limits.day.all", "all"): ("of", "範囲"),
 }
 """What a name means in one rule, where it would not speak for itself."""
@@ -46,7 +47,9 @@ _NAMES_JA: Mapping[str, str] = {
     "approved by": "承認者数",
     "asked": "申請",
     "at most": "上限",
+    "begins": "有効期間の始まり",
     "counted": "算入額",
+    "expires": "有効期限",
     "fee ceiling": "手形の手数料上限",
     "feerate ceiling": "手形の手数料率上限",
     "hold": "待機",
@@ -88,6 +91,9 @@ _UNITS = re.compile(r"BTC|USDT|USD|JPY|UTC|sat|kvB|Binance")
 _REFERENCES_JA: Mapping[str, str] = {
     "": "",
     "default": "既定値（法令の定めなし）",
+    "default; GL16 II-2-2-4-2(3)① own limits in internal rules (社内規則による上限)": (
+        "数値は既定値。GL16 II-2-2-4-2(3)①（社内規則による上限）"
+    ),
     "PSA Art. 63-11(2); GL16 II-2-2-4-2 (資金決済法 63 条の 11 第 2 項、事務ガイドライン)": (
         "資金決済法 63 条の 11 第 2 項、GL16 II-2-2-4-2"
     ),

@@ -44,6 +44,8 @@ class Case:
     """The person, or `issuer:<standing pass digest>` for a child."""
     automatic: bool
     """It is a child of a standing pass: no people, so no quorum of its own."""
+    standing: bool
+    """It is a standing pass itself, as if a day's worth left at once."""
     wallet: Wallet
     destinations: tuple[Destination, ...]
     fee_max_sat: Sat
@@ -53,6 +55,10 @@ class Case:
     """When the requester signed, or the issuer."""
     judged_at: datetime
     """When the last approval that counts was both signed and in the journal."""
+    not_before_at: datetime
+    """From when on it may be used; for a child, when it was issued."""
+    expires_at: datetime
+    """Exclusive: when it may no longer be used."""
     approved_by: Mapping[str, tuple[str, ...]]
     """The people who count, by department; the requester is never among them."""
     own_machine: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""Rules about where it goes, what it may cost, and whether pack, price and wallet are good."""
+"""Rules about when, where to and at what cost, and whether pack, price and wallet are good."""
 
 from sekisho.kernel.finding import finding
 from sekisho.kernel.money import format_btc, format_jpy
@@ -9,6 +9,7 @@ from sekisho.passes.policy.weigh import Weighed, is_known, moment
 from sekisho.wallets.records import UNPROVEN
 
 EFFECTIVE = "effective"
+LIFE = "life"
 ALLOW_LIST = "allow_list"
 LOOK_ALIKE = "look_alike"
 FEES = "fees"
@@ -17,24 +18,59 @@ WALLET_PROOF = "wallet_proof"
 
 
 def effective(policy: Policy, seen: Weighed) -> Outcome:
-    """Is it the pack's time? A law that has changed needs a pack that was read again."""
-    asked_at, until_at = seen.case.asked_at, policy.effective_until_at
+    """Is it the pack's time? A law that has changed needs a pack that was read again.
+
+    A requester may sign any time, so that of the last approval must be in the pack's time too.
+    """
+    asked_at, approved_at = seen.case.asked_at, seen.case.judged_at
+    from_at, until_at = policy.effective_from_at, policy.effective_until_at
     until = "no end" if until_at is None else moment(until_at)
     inputs = (
         ("asked", moment(asked_at)),
-        ("from", moment(policy.effective_from_at)),
+        ("approved", moment(approved_at)),
+        ("from", moment(from_at)),
         ("until", until),
     )
     why = None
-    if asked_at < policy.effective_from_at or (until_at is not None and asked_at >= until_at):
+    if min(asked_at, approved_at) < from_at or (
+        until_at is not None and max(asked_at, approved_at) >= until_at
+    ):
         why = finding(
             "passes.policy_not_effective",
             policy.policy_id,
             asked_at=moment(asked_at),
-            effective_from_at=moment(policy.effective_from_at),
+            approved_at=moment(approved_at),
+            effective_from_at=moment(from_at),
             effective_until_at=until,
         )
     return judged(EFFECTIVE, policy.reference, inputs, why)
+
+
+def life(policy: Policy, seen: Weighed) -> Outcome:
+    """Will it have to be used soon, or can it be hoarded?
+
+    Counted from the earliest of the moments at which it began: a pass that is approved today for
+    next month would be payable beside all those approved until then.
+    """
+    rule, case = policy.life, seen.case
+    most_seconds = rule.standing_max_seconds if case.standing else rule.transfer_max_seconds
+    begins_at = min(case.not_before_at, case.asked_at, case.judged_at)
+    lives_seconds = (case.expires_at - begins_at).total_seconds()
+    inputs = (
+        ("begins", moment(begins_at)),
+        ("expires", moment(case.expires_at)),
+        ("at most", f"{most_seconds} s"),
+    )
+    why = None
+    if lives_seconds > most_seconds:
+        why = finding(
+            "passes.life_too_long",
+            case.wallet.wallet_id,
+            begins_at=moment(begins_at),
+            expires_at=moment(case.expires_at),
+            most_seconds=most_seconds,
+        )
+    return judged(LIFE, rule.reference, inputs, why)
 
 
 def allow_list(policy: Policy, seen: Weighed) -> Outcome:

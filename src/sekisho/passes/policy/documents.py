@@ -80,6 +80,11 @@ def policy_document(policy: Policy) -> bytes:
         "effective_until": "" if until_at is None else day(until_at, offset),
         "reference": policy.reference,
         "departments": list(policy.departments),
+        "life": {
+            "transfer_max_seconds": policy.life.transfer_max_seconds,
+            "standing_max_seconds": policy.life.standing_max_seconds,
+            "reference": policy.life.reference,
+        },
         "quorum": [_quorum(each) for each in policy.quorum],
         "limits": [_limit(each) for each in policy.limits],
         "own_machine": _rules(policy.own_machine, _own_machine),

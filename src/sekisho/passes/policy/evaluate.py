@@ -14,6 +14,7 @@ Rule = Callable[[Policy, Weighed], Outcome | tuple[Outcome, ...]]
 RULES: Mapping[str, Rule] = MappingProxyType(
     {
         conditions.EFFECTIVE: conditions.effective,
+        conditions.LIFE: conditions.life,
         people.QUORUM: people.quorum,
         people.OWN_MACHINE: people.own_machine,
         amounts.LIMITS: amounts.limits,

@@ -52,6 +52,21 @@ class Who(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Life:
+    """How long what was approved stays good.
+
+    A limit counts when a quorum is complete, not when coins leave. With a window of W seconds and
+    passes that live L seconds, at most 1 + L/W times the limit can leave within one window.
+    """
+
+    transfer_max_seconds: int
+    """Of a transfer, and of a child of a standing pass."""
+    standing_max_seconds: int
+    """Of a standing pass, whose children are each counted when they are issued."""
+    reference: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class QuorumStep:
     """Who must approve from a size on. Every step that a pass meets holds, so more is never less.
 
@@ -220,6 +235,8 @@ class Policy:
     """The law or text that the pack as a whole follows."""
     departments: tuple[str, ...]
     """All that the pack names: a typo in a quorum is then an error, not a new department."""
+    life: Life
+    """Never off: without it, limits by hour and day hold nothing."""
     quorum: tuple[QuorumStep, ...]
     limits: tuple[Limit, ...]
     own_machine: tuple[OwnMachineStep, ...] | Off

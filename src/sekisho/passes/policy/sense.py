@@ -14,6 +14,7 @@ from sekisho.passes.policy.records import (
     Bound,
     BusinessHours,
     FirstTime,
+    Life,
     Limit,
     Off,
     OwnMachineStep,
@@ -40,9 +41,11 @@ def check_sense(policy: Policy, where: str) -> None:
         _check_ascending(policy.own_machine, f"{where}.own_machine")
     if not isinstance(policy.time_lock, Off):
         _check_ascending(policy.time_lock, f"{where}.time_lock")
+        _check_holds(policy.time_lock, policy.life, f"{where}.time_lock")
     hours = policy.business_hours
     if isinstance(hours, BusinessHours) and hours.until_minute <= hours.from_minute:
         raise BadInputError(f"{where}.business_hours.until", "is not after from")
+    _check_coins(policy, where)
     if isinstance(policy.price, Off):
         for name, bound in bounds_of(policy):
             if bound.size_jpy is not None:
@@ -62,6 +65,27 @@ def bounds_of(policy: Policy) -> list[tuple[str, Bound]]:
     if isinstance(policy.business_hours, BusinessHours):
         found.append(("business_hours.outside_most", policy.business_hours.most))
     return found
+
+
+def _check_coins(policy: Policy, where: str) -> None:
+    """Refuse a size that is known only by what requesters claim: they would claim more coins.
+
+    Steps of a quorum start from 0 for everything, so no claim takes all of them away.
+    """
+    for name, bound in bounds_of(policy):
+        if bound.size_sat is None and not name.startswith("quorum["):
+            raise BadInputError(
+                f"{where}.{name}",
+                "is known only by prices or balances that a requester claims: add btc or sat",
+            )
+
+
+def _check_holds(steps: Sequence[TimeLockStep], life: Life, where: str) -> None:
+    for index, step in enumerate(steps):
+        if step.hold_seconds >= life.transfer_max_seconds:
+            raise BadInputError(
+                f"{where}[{index}].hold_seconds", "outlasts life.transfer_max_seconds"
+            )
 
 
 def _check_quorum(policy: Policy, where: str) -> None:

@@ -17,6 +17,7 @@ from sekisho.passes.policy.records import (
     ColdShare,
     Fees,
     FirstTime,
+    Life,
     Limit,
     LookAlike,
     Off,
@@ -63,6 +64,7 @@ def read_fields(fields: Fields) -> Policy:
         utc_offset_minutes=offset,
         reference=fields.text("reference"),
         departments=_ids(fields, "departments"),
+        life=_done(fields.fields("life"), _life),
         quorum=fields.each("quorum", _quorum),
         limits=fields.each("limits", _limit),
         own_machine=_steps(fields, "own_machine", _own_machine),
@@ -212,6 +214,18 @@ def _people(fields: Fields, name: str) -> Quorum:
         for department in sorted(document)
     )
     return Quorum(at_least=at_least)
+
+
+def _life(fields: Fields) -> Life:
+    return Life(
+        transfer_max_seconds=fields.integer(
+            "transfer_max_seconds", at_least=1, at_most=SECONDS_MAX
+        ),
+        standing_max_seconds=fields.integer(
+            "standing_max_seconds", at_least=1, at_most=SECONDS_MAX
+        ),
+        reference=fields.text("reference"),
+    )
 
 
 def _quorum(fields: Fields) -> QuorumStep:

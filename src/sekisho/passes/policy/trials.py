@@ -29,7 +29,6 @@ from sekisho.wallets.records import ChangeRule, Level, Segregation, Tier, Wallet
 T = TypeVar("T")
 FORMAT = "sekisho/policy-cases/v1"
 _CASES_SIZE_MAX_BYTES = 4 * SIZE_MAX_BYTES
-_YEARS = (2000, 2999)
 _NOT_LISTED = -1
 _PAYS: dict[str, Json] = {
     "own_wallet": "",
@@ -40,6 +39,9 @@ _PAYS: dict[str, Json] = {
 }
 """What most payments of a table are: to somebody else, not listed, resembling nobody."""
 _BEFORE: dict[str, Json] = {"anchor": ""}
+_CASE: dict[str, Json] = {"standing": False, "claimed_times": 1}
+"""What most cases of a table are: no standing pass, and no lie about what wallets hold."""
+_LIE_MAX_TIMES = 100_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,7 +172,7 @@ def _trial(fields: Fields, base: dict[str, Json], wallets: dict[str, Held]) -> T
     denied = fields.texts("denied", empty=True)
     trial = Trial(
         name=fields.text("name"),
-        case=_case(Fields(base | given, fields.where("given")), wallets),
+        case=_case(Fields(_CASE | base | given, fields.where("given")), wallets),
         denied=tuple(sorted(denied)),
         hold_seconds=fields.integer("hold_seconds", at_least=0, at_most=SECONDS_MAX),
     )
@@ -182,7 +184,8 @@ def _trial(fields: Fields, base: dict[str, Json], wallets: dict[str, Held]) -> T
 
 
 def _case(fields: Fields, wallets: dict[str, Held]) -> Case:
-    asked_at, judged_at = _instant(fields, "asked"), _instant(fields, "approved")
+    asked_at, judged_at = fields.instant("asked"), fields.instant("approved")
+    life_seconds = fields.integer("life_seconds", at_least=1, at_most=SECONDS_MAX)
     automatic = fields.boolean("automatic")
     requester = fields.text("requester")
     held = _held(fields.text("wallet"), wallets, fields.where("wallet"))
@@ -197,6 +200,7 @@ def _case(fields: Fields, wallets: dict[str, Held]) -> Case:
         purpose=fields.text("purpose"),
         requester=requester,
         automatic=automatic,
+        standing=fields.boolean("standing"),
         wallet=held.wallet,
         destinations=destinations,
         fee_max_sat=read_amount(fields, "fee_max"),
@@ -206,6 +210,8 @@ def _case(fields: Fields, wallets: dict[str, Held]) -> Case:
         claims=_claims(fields, asked_at, wallets),
         asked_at=asked_at,
         judged_at=judged_at,
+        not_before_at=asked_at,
+        expires_at=asked_at + timedelta(seconds=life_seconds),
         approved_by=_approved(fields),
         own_machine=own_machine,
         this=_movement(
@@ -221,14 +227,6 @@ def _case(fields: Fields, wallets: dict[str, Held]) -> Case:
     )
     fields.done()
     return case
-
-
-def _instant(fields: Fields, name: str) -> datetime:
-    """Return an instant with room before and after it, from which seconds can be counted."""
-    at = fields.instant(name)
-    if not _YEARS[0] <= at.year <= _YEARS[1]:
-        raise fields.fail(name, f"is not between the years {_YEARS[0]} and {_YEARS[1]}")
-    return at
 
 
 def _each(
@@ -309,13 +307,17 @@ def _approved(fields: Fields) -> dict[str, tuple[str, ...]]:
 
 
 def _claims(fields: Fields, asked_at: datetime, wallets: dict[str, Held]) -> Claims:
-    """Return prices, and balances of all wallets but those that are left out on purpose."""
+    """Return prices, and balances of all wallets but those that are left out on purpose.
+
+    `claimed_times` makes the requester a liar: every wallet is said to hold so many times more.
+    """
+    times = fields.integer("claimed_times", at_least=1, at_most=_LIE_MAX_TIMES)
     prices = fields.each("prices", lambda each: _quote(each, asked_at), empty=True)
     unclaimed = fields.texts("unclaimed", empty=True)
     for each in unclaimed:
         _held(each, wallets, fields.where("unclaimed"))
     balances = tuple(
-        HeldBalance(wallet_id=name, amount_sat=each.amount_sat)
+        HeldBalance(wallet_id=name, amount_sat=Sat(each.amount_sat * times))
         for name, each in wallets.items()
         if name not in unclaimed
     )
