@@ -3,8 +3,8 @@
 The key is software behind the library's own USB list; no physical key was used.
 """
 
-from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fido2.hid import CtapHidDevice
@@ -17,12 +17,15 @@ SEED = "security key of frank"
 
 
 @pytest.fixture
-def office(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Office:
+def office(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Office:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
     return opened(tmp_path, capsys)
 
 
 @pytest.fixture
-def key(monkeypatch: pytest.MonkeyPatch) -> Iterator[SoftwareKey]:
+def key(monkeypatch: pytest.MonkeyPatch) -> SoftwareKey:
     """Plug a key in: what the library finds on USB is this one."""
     found = SoftwareKey(Authenticator(SEED), pin=None, fingerprint=True)
     monkeypatch.setattr(CtapHidDevice, "list_devices", lambda: iter([found]))
@@ -81,6 +84,57 @@ def test_from_enrolment_to_an_approval_with_the_words_compared(office: Office) -
     statement = said["statements"][-1]
     assert (statement["approver"], statement["method"]) == ("frank", "fido2-usb")
     assert statement["words_entered"] is True
+
+
+def frank_reviews(office: Office, asked: Any, bundle: str, *more: str) -> tuple[int, Any]:  # noqa: ANN401 - JSON
+    words = " ".join(asked["words"]["en"])
+    return office.bare(
+        "pass", "review", bundle, "--terminal", "desk-1", "-w", str(office.root),
+        "--security-key", "frank-security-key-1", "--words", words, *more,
+    )  # fmt: skip
+
+
+@pytest.mark.usefixtures("key")
+def test_two_reviews_before_either_is_handed_in_both_count(office: Office) -> None:
+    """Neither bundle knows of the other's statement, and the key counts nothing we could read."""
+    with_frank(office)
+    passes = [office.asked(), office.asked()]
+    for each in passes:
+        office.approved(each["pass_id"], "bob", "dave")
+    bundles = [bundle_of(office, each["pass_id"]) for each in passes]
+    statements = []
+    for asked, bundle in zip(passes, bundles, strict=True):
+        code, said = frank_reviews(office, asked, bundle)
+        assert code == 0, said
+        statements.append(said["statement"])
+    for statement in statements:  # in the order of the key's own counter
+        code, said = office("pass", "submit", statement)
+        assert code == 0, said
+    for asked in passes:
+        shown = office.shown(asked["pass_id"])
+        assert (codes({"findings": shown["set_aside"]}), shown["counted"]["security"]) == (
+            set(),
+            ["frank"],
+        )
+
+
+@pytest.mark.usefixtures("key")
+def test_the_last_checkpoint_seen_is_kept_for_the_user_of_a_security_key(
+    office: Office, tmp_path: Path
+) -> None:
+    with_frank(office)
+    asked = office.asked()
+    older = bundle_of(office, asked["pass_id"])
+    void = ("pass", "void", asked["pass_id"], "--reason", "x", *office.signing("dave"))
+    assert office(*void)[0] == 0
+    other = office.asked()
+    newer = bundle_of(office, other["pass_id"])
+    code, said = frank_reviews(office, other, newer)
+    assert (code, Path(said["seen"]).parent) == (0, tmp_path / "data" / "sekisho"), said
+    assert Path(said["seen"]).exists()
+    code, said = frank_reviews(office, asked, older)
+    assert (code, codes(said)) == (3, {"journal.checkpoint_lower"})
+    assert not Path(f"{older}.statement").exists()
 
 
 def test_a_key_that_is_not_franks_signs_nothing_in_his_name(

@@ -25,7 +25,6 @@ from sekisho.passes.duress import (
     Meaning,
     Opening,
     Openings,
-    Ratchet,
     Stated,
     check_openings,
     commitment,
@@ -33,12 +32,8 @@ from sekisho.passes.duress import (
     hold_of,
     joined,
     marked_number,
-    number_of,
     openings_bytes,
-    ratchet_of,
     read_openings,
-    slot_key,
-    turned,
     unfree_statements,
 )
 from sekisho.passes.records import Credential, CredentialKind, Person
@@ -158,72 +153,6 @@ def test_no_number_is_made_that_no_document_can_hold(count: int) -> None:
         marked_number(AOKI.mark_key, count)
 
 
-COUNTS = st.lists(st.integers(1, COUNT_MAX), min_size=1, max_size=8, unique=True).map(sorted)
-CLOSE = st.lists(st.integers(1, 40), min_size=1, max_size=40, unique=True).map(sorted)
-
-
-@given(COUNTS | CLOSE)
-def test_a_key_file_and_the_keeper_make_the_same_number(counts: list[int]) -> None:
-    """Whatever was skipped: the file goes on from what is left, the keeper from the top."""
-    ratchet = ratchet_of(AOKI.mark_key)
-    for count in counts:
-        ratchet, key = turned(ratchet, count)
-        number = number_of(slot_key(AOKI.mark_key), key, count)
-        assert number == marked_number(AOKI.mark_key, count)
-        assert not unfree_statements([said(AOKI, number)], HELD)
-
-
-def way_to(count: int) -> set[bytes]:
-    """Return every node from which the key of a count can be made, written out again."""
-    node = hashlib.sha256(b"sekisho/count-tree/v1\n" + AOKI.mark_key).digest()
-    nodes = {node}
-    for bit in f"{count:030b}":
-        node = hmac.new(node, bit.encode(), "sha256").digest()
-        nodes.add(node)
-    return nodes
-
-
-@given(COUNTS | CLOSE, st.integers(0, COUNT_MAX))
-def test_what_is_left_makes_every_later_key_and_no_earlier_one(
-    counts: list[int], other: int
-) -> None:
-    ratchet = ratchet_of(AOKI.mark_key)
-    for count in counts:
-        ratchet, _ = turned(ratchet, count)
-    left = set(ratchet.nodes)
-    assert len(ratchet.nodes) == len(left) <= 30
-    for count in {*counts, other, max(counts[-1] - 1, 1), counts[-1] + 1} - {COUNT_MAX + 1}:
-        later = count > counts[-1]
-        assert bool(left & way_to(count)) is later
-        if not later:
-            with pytest.raises(ValueError, match="is not between"):
-                turned(ratchet, count)
-
-
-def test_neither_key_file_nor_count_leads_back_to_the_mark_key() -> None:
-    known = {slot_key(AOKI.mark_key), *ratchet_of(AOKI.mark_key).nodes}
-    assert AOKI.mark_key not in known
-    assert known.isdisjoint(way_to(0))
-    assert AOKI.mark_key.hex() not in repr(ratchet_of(AOKI.mark_key))
-    assert ratchet_of(AOKI.mark_key).nodes[0].hex() not in repr(ratchet_of(AOKI.mark_key))
-
-
-def test_no_node_may_be_missing_from_a_ratchet() -> None:
-    short = ratchet_of(AOKI.mark_key)
-    with pytest.raises(ValueError, match="zip"):
-        turned(Ratchet(count=0, nodes=short.nodes[:-1]), 1)
-
-
-@pytest.mark.parametrize("forced", [FORCED_KEY, slot_key(FORCED_KEY), bytes(32)])
-def test_the_other_slot_is_never_free_however_far_the_count_is(forced: bytes) -> None:
-    """With the true count keys, for both passphrases have those. One in ten million may pass."""
-    ratchet, wrong = ratchet_of(AOKI.mark_key), 0
-    for count in (*range(1, 200), 10**6, COUNT_MAX):
-        ratchet, key = turned(ratchet, count)
-        wrong += len(unfree_statements([said(AOKI, number_of(forced, key, count))], HELD))
-    assert wrong == 201
-
-
 # 3. Which statements are free -------------------------------------------------------------------
 
 
@@ -305,8 +234,8 @@ def test_as_much_is_computed_whatever_comes_of_it(monkeypatch: pytest.MonkeyPatc
         calls.clear()
         unfree_statements([first, second], HELD)
         work.append(dict(calls))
-    # Two openings; two statements, each with two keys, thirty pairs of nodes, and one mark.
-    usual = {"digest": 2 * 61, "_mark": 2, "compare_digest": 4, "tagged_digest": 2 + 2 * 2}
+    # Two openings; two statements, each with two keys, thirty nodes on the way, and one mark.
+    usual = {"digest": 2 * 31, "_mark": 2, "compare_digest": 4, "tagged_digest": 2 + 2 * 2}
     assert work == [usual] * 3
 
 

@@ -24,7 +24,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
-from sekisho.kernel.canonical import canonical_bytes, parse_json
+from sekisho.kernel.canonical import Json, canonical_bytes, parse_json
 from sekisho.kernel.errors import BadInputError, WorldError
 from sekisho.kernel.fields import Fields
 from sekisho.passes.duress import (
@@ -235,8 +235,8 @@ def _write_key(path: Path, document: bytes, mark_key: bytes) -> None:
 
 
 def _ratchet_bytes(ratchet: Ratchet) -> bytes:
-    nodes = [node.hex() for node in ratchet.nodes]
-    document = {"format": COUNT_FORMAT, "count": ratchet.count, "nodes": [*nodes]}
+    nodes: list[Json] = [node.hex() for node in ratchet.nodes]
+    document: Json = {"format": COUNT_FORMAT, "count": ratchet.count, "nodes": nodes}
     return canonical_bytes(document) + b"\n"
 
 
@@ -244,7 +244,7 @@ def _read_ratchet(path: Path) -> Ratchet:
     if not path.exists():
         raise BadInputError(
             str(path),
-            "is gone, and the key is of no use without it; make a new key with "
+            "is missing: it goes wherever its key goes. If it is lost, make a new key with "
             "`sekisho roster key` and have the roster name it",
         )
     fields = _fields(path)

@@ -43,6 +43,7 @@ MARKS = 10_000_000
 COUNT_MAX = SEQUENCE_MAX // MARKS - 1
 _BITS = 30
 """As many as a count has."""
+_SIDES = (b"0", b"1")
 _PUBLIC_KEY_MAX_BYTES = 2048
 
 
@@ -339,7 +340,10 @@ def _mark(slot: bytes, count_key: bytes, count: int) -> int:
 
 def _count_key(mark_key: bytes, count: int) -> bytes:
     """Return the key of a count, from the top: as much work for one count as for another."""
-    return _down(_root(mark_key), count, _BITS)[1]
+    node = _root(mark_key)
+    for bit in reversed(range(_BITS)):
+        node = hmac.digest(node, _SIDES[count >> bit & 1], "sha256")
+    return node
 
 
 def _root(mark_key: bytes) -> bytes:
@@ -350,7 +354,7 @@ def _down(node: bytes, count: int, bits: int) -> tuple[dict[int, bytes], bytes]:
     """Return what is passed on the right on the way down to `count`, by bit, and its key."""
     passed: dict[int, bytes] = {}
     for bit in reversed(range(bits)):
-        left, right = (hmac.digest(node, side, "sha256") for side in (b"0", b"1"))
+        left, right = (hmac.digest(node, side, "sha256") for side in _SIDES)
         if count >> bit & 1:
             node = right
         else:
