@@ -154,6 +154,11 @@ def current_time() -> datetime:
     return to_second(datetime.now(UTC))
 
 
+def clock_number() -> int:
+    """Return the milliseconds since 1970: a number that a person's next signature has not had."""
+    return int(datetime.now(UTC).timestamp() * 1000)
+
+
 def new_id(now: datetime) -> str:
     """Return a fresh ULID."""
     return make_ulid(now, secrets.token_bytes(10))

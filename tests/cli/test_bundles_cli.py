@@ -2,12 +2,14 @@
 
 import json
 import shutil
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from office import PAYEE, Office, codes, opened
 
+from sekisho.app import current_time
 from sekisho.cli import run
 
 
@@ -138,13 +140,18 @@ def test_a_pass_from_after_the_checkpoint_is_in_no_bundle_yet(office: Carried) -
     assert (code, "exists already" in said["error"]) == (2, True), said
 
 
+def carry_key(office: Carried, who: str, folder: Path) -> None:
+    """Carry a key file with everything that belongs to it."""
+    for path in office.root.glob(f"{who}.key*"):
+        shutil.copy(path, folder)
+
+
 def carried(office: Carried, folder: Path, pass_id: str, who: str) -> Path:
     """Carry a bundle and one person's key file to another machine; return the bundle there."""
     folder.mkdir()
     office.checkpoint(f"checkpoint-for-{who}")
     shutil.copy(office.export(pass_id, f"for-{who}.bundle"), folder / "pass.bundle")
-    for name in (f"{who}.key", f"{who}.key.pub"):
-        shutil.copy(office.root / name, folder)
+    carry_key(office, who, folder)
     return folder / "pass.bundle"
 
 
@@ -174,6 +181,8 @@ def test_an_approver_reviews_and_signs_on_a_machine_of_their_own(
         "0.37 % of all customers' coins",
         "quorum: denied",
         words,
+        "the last of ",
+        "! No witness says that nothing newer was withheld",
         "Signed: approve. Carry pass.bundle.statement to the server.",
     ):
         assert line in told
@@ -231,3 +240,83 @@ def test_a_statement_that_was_touched_on_the_way_is_refused(
     assert office("pass", "submit", str(Path("pass.bundle.statement").resolve()))[0] == 0
     code, said = office("pass", "submit", str(Path("pass.bundle.statement").resolve()))
     assert office.shown(asked["pass_id"])["counted"] == {"security": ["carol"]}, "once"
+
+
+def reviewed(office: Carried, asked: Any, *more: str) -> tuple[int, Any]:  # noqa: ANN401 - JSON
+    words = " ".join(asked["words"]["en"])
+    return office.bare(
+        "pass", "review", "pass.bundle", "--key", "carol.key", "--terminal", "desk-2",
+        "--genesis", office.genesis(), "--words", words, *more,
+    )  # fmt: skip
+
+
+def test_a_review_keeps_what_it_saw_and_is_shown_no_older_journal(
+    office: Carried, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, other = office.asked(), office.asked()
+    old = carried(office, tmp_path / "home", asked["pass_id"], "carol").read_bytes()
+    void = ("pass", "void", asked["pass_id"], "--reason", "x", *office.signing("dave"))
+    assert office(*void)[0] == 0
+    office.checkpoint("later")
+    new = office.export(other["pass_id"], "new.bundle").read_bytes()
+    home = tmp_path / "home"
+    monkeypatch.chdir(home)
+    (home / "pass.bundle").write_bytes(new)
+    code, said = reviewed(office, other, "--out", "one")
+    assert code == 0, said
+    assert (code, said["seen"], said["witnesses"]) == (0, "carol.key.seen", [])
+    assert said["entries"] == office.entries()
+    (home / "pass.bundle").write_bytes(old)
+    code, said = reviewed(office, asked, "--out", "two")
+    assert (code, codes(said)) == (3, {"journal.checkpoint_lower"})
+    kept = home / "carol.key.seen"
+    for damaged in (b"", b"{}", kept.read_bytes()[:-9], b"x" * 10_000_000):
+        whole = kept.read_bytes()
+        kept.write_bytes(damaged)
+        code, said = reviewed(office, asked, "--out", "two")
+        assert (code, "carol.key.seen" in said["where"]) == (2, True), said
+        assert "Put the newest copy of it back" in said["error"]
+        assert kept.read_bytes() == damaged, "what is damaged is not made good by overwriting it"
+        kept.write_bytes(whole)
+    assert not (home / "two").exists()
+
+
+def test_a_stale_bundle_is_not_reviewed(
+    office: Carried, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    witness = tmp_path / "witness"
+    at = ("--dir", str(witness))
+    assert office.bare("journal", "witness", "init", str(witness), "--name", "w.example")[0] == 0
+    path = office.file("next.json")
+    assert office("roster", "next", "--out", path, f"--witness={witness}/witness.vkey")[0] == 0
+    _, rotation = office("roster", "rotate", path, *office.signing("alice"))
+    office.approved(rotation["pass_id"])
+    office.adopt_policy(("needed = 0", "needed = 1"))
+    asked = office.asked()
+    checkpoint, cosigned = office.checkpoint("c1"), str(tmp_path / "cosigned")
+    log = office.file("journal.vkey")
+    assert office.bare("journal", "witness", "add", "--log", log, *at)[0] == 0
+    cosign = ("journal", "witness", "cosign", checkpoint, "--out", cosigned, *at)
+    assert office.bare(*cosign)[0] == 0
+    joined = ("--cosignature", cosigned, "--witness", str(witness / "witness.vkey"))
+    assert office("journal", "checkpoint", *joined)[0] == 0
+    home = tmp_path / "home"
+    home.mkdir()
+    shutil.copy(office.export(asked["pass_id"], "pass.bundle"), home)
+    carry_key(office, "carol", home)
+    monkeypatch.chdir(home)
+    later = current_time() + timedelta(days=2)
+    with monkeypatch.context() as clock:
+        clock.setattr("sekisho.cli.review.current_time", lambda: later)
+        code, said = reviewed(office, asked)
+        assert (code, codes(said)) == (3, {"journal.cosignatures_few", "journal.cosignature_old"})
+        assert "new checkpoint signed and cosigned" in json.dumps(said), "and what to do"
+        assert not list(home.glob("*.statement")) + list(home.glob("*.seen"))
+    code, said = reviewed(office, asked)
+    assert (code, said["witnesses"], said["time"]) == (0, ["w.example"], [])
+
+
+def test_a_review_names_one_key(office: Carried) -> None:
+    for keys in ((), ("--key", "x", "--security-key", "y")):
+        code, said = office.bare("pass", "review", "x", "--terminal", "desk-1", *keys)
+        assert (code, said["where"]) == (2, "--key")

@@ -16,7 +16,7 @@ from sekisho.journal.notes import NOTE_MAX_BYTES
 from sekisho.journal.witness.last_seen import LastSeen
 from sekisho.journal.witness.state import parse_seen, write_seen
 from sekisho.kernel.catalogue import findings_json
-from sekisho.kernel.errors import BadInputError
+from sekisho.kernel.errors import BadInputError, WorldError
 from sekisho.kernel.instants import format_instant
 from sekisho.passes.bundle import BUNDLE_MAX_BYTES, Opened, open_bundle
 from sekisho.passes.flow import bundle_of, desk_of_pass
@@ -72,7 +72,7 @@ def verify(
     Without --fresh it is judged as of the file's own last moment, so last year's still verifies.
     """
     now = current_time() if fresh else None
-    opened = open_pinned(path, genesis, seen, workspace, now=now)
+    opened = open_pinned(path, pinned(genesis, workspace), seen, now=now)
     standing = standing_of(opened.register, opened.pass_digest)
     timely = time_findings(standing, now=opened.as_of_at)
     good = not standing.findings and not (fresh and timely)
@@ -95,29 +95,49 @@ def verify(
         raise typer.Exit(EXIT_NO)
 
 
-def open_pinned(
-    path: Path, genesis: str, seen: Path | None, workspace: Path, *, now: datetime | None
-) -> Opened:
+def pinned(genesis: str, workspace: Path) -> str:
+    """Return the genesis digest that was given, else the workspace's; raises `BadInputError`."""
+    found = genesis or open_workspace(workspace).genesis_digest
+    if not found:
+        raise BadInputError("--genesis", "is missing, and no workspace here has one pinned")
+    return found
+
+
+def open_pinned(path: Path, genesis: str, seen: Path | None, *, now: datetime | None) -> Opened:
     """Return an opened bundle, verified from the pinned genesis and the last checkpoint seen.
 
     What was seen is brought up to date only after everything else was found to be in order.
     """
-    pinned = genesis or open_workspace(workspace).genesis_digest
-    if not pinned:
-        raise BadInputError("--genesis", "is missing, and no workspace here has one pinned")
     data = read_file(path, limit_bytes=BUNDLE_MAX_BYTES)
     opened = open_bundle(
-        data, genesis_digest=pinned, seen=_last_seen(seen), now=now, where=str(path)
+        data, genesis_digest=genesis, seen=_last_seen(seen), now=now, where=str(path)
     )
     if seen is not None:
-        replace_file(seen, write_seen([opened.seen]))
+        _keep(seen, write_seen([opened.seen]))
     return opened
+
+
+def _keep(path: Path, data: bytes) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        replace_file(path, data)
+    except OSError as error:
+        raise WorldError(
+            f"{path}: cannot be kept: {error.strerror}; name another --seen"
+        ) from error
 
 
 def _last_seen(path: Path | None) -> LastSeen | None:
     if path is None or not path.exists():
         return None
-    logs = parse_seen(read_file(path, limit_bytes=_SEEN_MAX_BYTES), str(path))
+    try:
+        logs = parse_seen(read_file(path, limit_bytes=_SEEN_MAX_BYTES), str(path))
+    except BadInputError as error:
+        raise BadInputError(
+            error.where,
+            f"{error.reason}: what was last seen of the journal is damaged. Put the newest copy "
+            "of it back; without it an older journal could be shown to you",
+        ) from error
     if len(logs) != 1:
         raise BadInputError(str(path), "is not the last checkpoint of one journal")
     return logs[0]

@@ -2,16 +2,24 @@
 
 Nothing here asks the server anything. What is shown is computed from the bundle's signed bytes,
 and what is signed binds the words that two people compared by voice.
+
+A server that withholds what was written since shows an old journal. So the bundle must be as fresh
+as the policy in force wants, it must add to the last checkpoint that was seen here (kept beside
+the key, or in the user's data folder for a security key), and the screen says what it knows of
+its age.
 """
 
+import os
 import sys
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.text import Text
 
-from sekisho.app import current_time, installation
-from sekisho.cli.bundles import BundleArgument, GenesisOption, open_pinned
+from sekisho.app import clock_number, current_time, installation
+from sekisho.cli.bundles import BundleArgument, GenesisOption, open_pinned, pinned
 from sekisho.cli.options import (
     JsonOption,
     PassphraseFileOption,
@@ -21,13 +29,16 @@ from sekisho.cli.options import (
     read_file,
     unlock,
 )
-from sekisho.cli.output import notes, put_json, say, terminal
+from sekisho.cli.output import notes, put_findings, put_json, say, terminal
 from sekisho.cli.people import desk_of, signer_of
 from sekisho.cli.policy import put_outcomes
 from sekisho.cli.standing import put_standing
 from sekisho.edges.keys import write_new
 from sekisho.edges.security_key import Prompts, only_key, plugged_keys, sign_with_key
+from sekisho.journal.entries import read_entry
+from sekisho.journal.exports import export_rows
 from sekisho.kernel.canonical import canonical_bytes, parse_json
+from sekisho.kernel.catalogue import findings_json
 from sekisho.kernel.errors import BadInputError
 from sekisho.kernel.fields import Fields
 from sekisho.kernel.instants import format_instant
@@ -35,6 +46,7 @@ from sekisho.kernel.money import format_btc, format_jpy, value_floor_jpy
 from sekisho.kernel.words import digest_words
 from sekisho.passes.adoption import tally_of
 from sekisho.passes.ballots import same_words
+from sekisho.passes.bundle import BUNDLE_MAX_BYTES, Opened
 from sekisho.passes.documents import approval_bytes
 from sekisho.passes.evidence import read_statement, statement_body
 from sekisho.passes.flow import (
@@ -48,8 +60,8 @@ from sekisho.passes.judge import case_of
 from sekisho.passes.policy.case import Case, Destination
 from sekisho.passes.records import Claims, Credential, CredentialKind, Decision, Transfer
 from sekisho.passes.register import Register
-from sekisho.passes.shown import subject_of
-from sekisho.passes.verify import Standing, standing_of
+from sekisho.passes.shown import subject_of, weak_points
+from sekisho.passes.verify import Standing, standing_of, time_findings
 from sekisho.wallets.records import Segregation
 
 app = typer.Typer()
@@ -71,6 +83,11 @@ WordsOption = Annotated[
 ]
 _STATEMENT_MAX_BYTES = 64 * 1024
 _GROUP = 4
+_WEAK = {
+    "key_backed_up": "the private key of their passkey has copies outside the device",
+    "key_not_device_bound": "the private key of their passkey can leave the device",
+    "key_not_attested": "no maker vouches for their device",
+}
 
 
 @app.command("review")
@@ -93,11 +110,21 @@ def review(
 
     The statement that it writes goes back to the server: `sekisho pass submit`.
     """
-    opened = open_pinned(path, genesis, seen, workspace, now=None)
+    if (key is None) == (not security_key):
+        raise BadInputError("--key", "or --security-key: name one of them")
+    now, genesis = current_time(), pinned(genesis, workspace)
+    kept = seen or _seen_beside(key, genesis)
+    if not kept.exists():
+        notes().print(Text(f"No checkpoint was seen here yet; {kept} keeps it from now on."))
+    opened = open_pinned(path, genesis, kept, now=now)
     register, digest = opened.register, opened.pass_digest
     standing = standing_of(register, digest)
+    ends_at = _ends_at(path)
+    timely = time_findings(standing, now=now)
     if not json:
         put_review(register, standing)
+        put_findings(timely, style="yellow")
+        say("", *age_lines(opened, ends_at, now))
     if not reject:
         words = words or _heard(digest)
         if not same_words(words, digest):
@@ -121,7 +148,17 @@ def review(
     written = out or path.with_name(f"{path.name}.statement")
     write_new(written, statement, mode=0o644)
     if json:
-        put_json({"statement": str(written), "decision": approval.decision.value})
+        put_json(
+            {
+                "statement": str(written),
+                "decision": approval.decision.value,
+                "as_of": format_instant(ends_at),
+                "entries": opened.seen.checkpoint.size,
+                "witnesses": [each.witness.name for each in opened.cosignatures],
+                "time": findings_json(timely),
+                "seen": str(kept),
+            }
+        )
     else:
         say(f"Signed: {approval.decision.value}. Carry {written} to the server.")
 
@@ -146,6 +183,9 @@ def submit(
 def put_review(register: Register, standing: Standing) -> None:
     """Write everything that an approver must see, from the pass's own bytes."""
     put_standing(standing, as_json=False, subject=subject_of(register, standing))
+    for ballot in standing.ballots:
+        for point in weak_points(ballot):
+            say(f"  ! {ballot.approval.approver}: {_WEAK[point]}")
     action = standing.asked.action
     wallet = register.wallets.get(getattr(action, "wallet_id", ""))
     if not isinstance(action, Transfer) or wallet is None:
@@ -157,6 +197,23 @@ def put_review(register: Register, standing: Standing) -> None:
     say("", *share_lines(case))
     say("", "What the policy in force says:")
     put_outcomes(standing.outcomes)
+
+
+def age_lines(opened: Opened, ends_at: datetime, now: datetime) -> list[str]:
+    """Return how old what was shown is, and who besides the journal's own key says so."""
+    size = f"{opened.seen.checkpoint.size:,}"
+    lines = [
+        f"As of {format_instant(ends_at)}, the last of {size} journal entries.",
+        f"  It is {format_instant(now)} now.",
+    ]
+    lines.extend(
+        f"  {each.witness.name} saw nothing newer at {format_instant(each.at)}"
+        for each in opened.cosignatures
+    )
+    if not opened.cosignatures:
+        lines.append("  ! No witness says that nothing newer was withheld: ask a colleague")
+        lines.append("    whether the pass was voided, or anybody suspended, since then.")
+    return lines
 
 
 def destination_lines(each: Destination, claims: Claims) -> list[str]:
@@ -211,8 +268,6 @@ def _signer(
     register: Register, key: Path | None, security_key: str, passphrase_file: Path | None
 ) -> Signer:
     """Return what signs: the key file, or the security key that is plugged in."""
-    if (key is None) == (not security_key):
-        raise BadInputError("--key", "or --security-key: name one of them")
     if key is not None:
         return signer_of(unlock(key, passphrase_file))
     credential = _security_key(register, security_key)
@@ -224,8 +279,29 @@ def _signer(
     return Signer(
         public_key=credential.public_key,
         sign=lambda approval: sign_with_key(device, approval_bytes(approval), credential, prompts),
-        take_sequence=lambda at_least: at_least,
+        # The key counts nothing that we could read, and the bundle may be old: two reviews of one
+        # bundle must not sign under one number, for only the first would count.
+        take_sequence=lambda at_least: max(at_least, clock_number()),
     )
+
+
+def _seen_beside(key: Path | None, genesis: str) -> Path:
+    """Return where the last checkpoint seen is kept: beside the key file, else in the user's data.
+
+    A security key holds no file: there it is one for each installation and user of this machine.
+    """
+    if key is not None:
+        return key.with_name(f"{key.name}.seen")
+    data = os.environ.get("XDG_DATA_HOME", "")
+    folder = Path(data) if data.startswith("/") else Path.home() / ".local" / "share"
+    return folder / "sekisho" / f"{genesis[:16]}.seen"
+
+
+def _ends_at(path: Path) -> datetime:
+    """Return when the last entry of a bundle, which was opened before, was written."""
+    line = read_file(path, limit_bytes=BUNDLE_MAX_BYTES).rstrip(b"\n").rpartition(b"\n")[2]
+    (row,) = export_rows([line + b"\n"])
+    return read_entry(row.document, str(path)).at
 
 
 def _security_key(register: Register, credential_id: str) -> Credential:
