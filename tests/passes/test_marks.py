@@ -97,7 +97,9 @@ def test_no_node_may_be_missing_from_a_ratchet() -> None:
         turned(Ratchet(count=0, nodes=short.nodes[:-1]), 1)
 
 
-@pytest.mark.parametrize("forced", [FORCED_KEY, slot_key(FORCED_KEY), bytes(32)])
+@pytest.mark.parametrize(
+    "forced", [FORCED_KEY, slot_key(FORCED_KEY), bytes(32)], ids=["key", "slot", "zeros"]
+)
 def test_the_other_slot_is_never_free_however_far_the_count_is(forced: bytes) -> None:
     """With the true count keys, for both passphrases have those. One in ten million may pass."""
     ratchet, wrong = ratchet_of(MARK_KEY), 0
