@@ -226,7 +226,7 @@ class Story:
         if self.random.random() < 0.05:
             signature = key_of("mallory").sign(tagged_digest("child", document))
         body = {"child": parse_json(document, "child"), "signature": signature.hex()}
-        self._take(record(self.world, CHILD_ISSUED, body))
+        self._take(record(self.world, CHILD_ISSUED, body, at=self.issued_at))
 
     # 2. What goes wrong ------------------------------------------------------------------------
 

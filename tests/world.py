@@ -43,6 +43,7 @@ from sekisho.journal.records import GENESIS, Draft, Entry
 from sekisho.journal.store import JournalStore, create_journal
 from sekisho.kernel.canonical import Json, parse_json
 from sekisho.kernel.digest import tagged_digest
+from sekisho.kernel.instants import parse_instant
 from sekisho.kernel.money import Sat
 from sekisho.kernel.ulid import make_ulid
 from sekisho.passes.documents import pass_bytes, pass_digest
@@ -182,10 +183,12 @@ def statement(
 
 
 def said(world: World, *signed: SignedApproval) -> World:
-    """Return the world after statements were written into the journal as they are."""
+    """Return the world after statements were written into the journal, when they were signed."""
     for each in signed:
         document = parse_json(each.document, "approval")
-        world = record(world, PASS_STATED, statement_body(each, document))
+        said_at = document.get("signed_at") if isinstance(document, dict) else None
+        at = parse_instant(said_at, "signed_at") if isinstance(said_at, str) else NOW
+        world = record(world, PASS_STATED, statement_body(each, document), at=max(at, NOW))
     return world
 
 

@@ -37,6 +37,7 @@ from world_policy import OPEN_POLICY
 
 from sekisho.chains.bitcoin.transaction import OutPoint
 from sekisho.kernel.canonical import parse_json
+from sekisho.kernel.instants import parse_instant
 from sekisho.kernel.money import Sat
 from sekisho.passes.children import sign_child
 from sekisho.passes.documents import child_digest, pass_bytes
@@ -339,12 +340,14 @@ def child(
     return sign_child(replace(usual, **changes), key)
 
 
-def issue(world: World, *signed: SignedChild, at: datetime = NOW) -> World:
-    """Return the world after children were written into the journal."""
+def issue(world: World, *signed: SignedChild, at: datetime | None = None) -> World:
+    """Return the world after children were written into the journal, at once unless told."""
     for each in signed:
         document = parse_json(each.document, "child")
         body = {"child": document, "signature": each.signature.hex()}
-        world = record(world, CHILD_ISSUED, body, at=at)
+        said_at = document.get("issued") if isinstance(document, dict) else None
+        issued_at = parse_instant(said_at, "issued") if isinstance(said_at, str) else NOW
+        world = record(world, CHILD_ISSUED, body, at=at or max(issued_at, NOW))
     return world
 
 

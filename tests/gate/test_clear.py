@@ -19,14 +19,14 @@ from sekisho.passes.life import Clearance
 Edit: TypeAlias = Callable[[bytes], bytes]
 
 HONEST: Mapping[int, Attempt] = {version: honest(exact(), version=version) for version in (0, 2)}
-TRUST = trust_of(exact().world)
+REGISTER = trust_of(exact().world)
 BOOK = book_of(exact().wallet, HOT)
 
 
 def answer(psbt: bytes, used: tuple[Clearance, ...] = ()) -> Cleared | None:
     try:
         return clear(
-            psbt, pass_digest=HONEST[0].digest, trust=TRUST, book=BOOK, used=used, now=NOW
+            psbt, pass_digest=HONEST[0].digest, register=REGISTER, book=BOOK, used=used, now=NOW
         )
     except Refused:
         return None

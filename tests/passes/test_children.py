@@ -138,7 +138,9 @@ def test_every_bit_of_the_signature_counts() -> None:
     for place in range(64):
         bad = bytearray(signed.signature)
         bad[place] ^= 1
-        event = Issued(seq=999, digest="ab" * 32, signed=replace(signed, signature=bytes(bad)))
+        event = Issued(
+            seq=999, at=NOW, digest="ab" * 32, signed=replace(signed, signature=bytes(bad))
+        )
         assert judge_child(register_, event) == (None, None)
 
 

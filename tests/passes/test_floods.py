@@ -19,8 +19,8 @@ from world_power import (
     standing_world,
 )
 
+from sekisho.passes.hearing import FORGERIES_MAX, REPEATS_MAX
 from sekisho.passes.records import Decision, Pass
-from sekisho.passes.register import FORGERIES_MAX, REPEATS_MAX
 from sekisho.passes.verify import standing_of
 from sekisho.watch.credence import weigh
 

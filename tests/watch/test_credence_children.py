@@ -94,7 +94,8 @@ def issued(world: World, *children: Child | SignedChild) -> World:
         signed = sign_child(each, ISSUER) if isinstance(each, Child) else each
         document = parse_json(signed.document, "child")
         body = {"child": document, "signature": signed.signature.hex()}
-        world = record(world, CHILD_ISSUED, body)
+        at = each.issued_at if isinstance(each, Child) else NOW
+        world = record(world, CHILD_ISSUED, body, at=at)
     return world
 
 

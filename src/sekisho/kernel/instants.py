@@ -7,6 +7,8 @@ from sekisho.kernel.errors import BadInputError
 
 JST = timezone(timedelta(hours=9), "JST")
 """Japan's time, to show beside UTC; nothing is ever stored in it."""
+_FIRST_YEAR, _LAST_YEAR = 1970, 2199
+"""Days and hours may be added to whatever is read, and no calendar ends."""
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
 
 
@@ -19,9 +21,12 @@ def parse_instant(text: str, where: str) -> datetime:
     if not _INSTANT.fullmatch(text):
         raise BadInputError(where, f"{text[:40]!r} is not an instant such as 2024-05-31T04:26:00Z")
     try:
-        return datetime.fromisoformat(text)
+        at = datetime.fromisoformat(text)
     except ValueError as error:
         raise BadInputError(where, f"{text!r} is no moment of any calendar") from error
+    if not _FIRST_YEAR <= at.year <= _LAST_YEAR:
+        raise BadInputError(where, f"{text!r} is not between {_FIRST_YEAR} and {_LAST_YEAR}")
+    return at
 
 
 def format_instant(at: datetime) -> str:

@@ -86,7 +86,10 @@ def why_not_adopted(register: Register, digest: str) -> list[Finding]:
     if not isinstance(admin, Admin):
         return [finding("passes.not_admin", asked.pass_id)]
     heard = tally_of(register, digest)
-    findings = [*_binding_findings(register, digest, admin), *statement_findings(heard, asked)]
+    findings = [
+        *_binding_findings(register, digest, admin),
+        *statement_findings(heard, asked, no_veto=_no_veto(register, asked, admin)),
+    ]
     moments = [at for each in heard.counting for at in (each.heard_at, each.approval.signed_at)]
     if moments and max(moments) >= register.roster.expires_at:
         at = format_instant(register.roster.expires_at)
@@ -119,6 +122,19 @@ def adopt_if_complete(register: Register, digest: str, *, seq: int) -> None:
     now = InForce(digest=known.asked.action.new_digest, since_seq=seq, since_at=complete_at)
     register.adopted[digest] = now
     _take_effect(register, known.asked, known.asked.action, now)
+
+
+def _no_veto(register: Register, asked: Pass, admin: Admin) -> frozenset[str]:
+    """Return whom an admin pass suspends, drops, or takes a key from: they cannot stop it."""
+    if admin.subject_type is SubjectType.SUSPENSION:
+        return frozenset({admin.subject_id})
+    new = proposed_roster(register, asked)
+    if new is None or not register.genesis_adopted:
+        return frozenset()
+    kept = listed_keys(new)
+    return frozenset(
+        owner[0] for name, owner in listed_keys(register.roster).items() if kept.get(name) != owner
+    )
 
 
 def _time_findings(asked: Pass, complete_at: datetime | None) -> list[Finding]:

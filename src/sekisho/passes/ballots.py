@@ -1,7 +1,8 @@
 """One statement, heard once: who signed what, and why it may not count.
 
 What says no needs less than what says yes: a rejection or a void counts although it comes late,
-from an unnamed terminal, under a number used twice, or from somebody suspended since.
+from an unnamed terminal, under a number used twice, or from somebody suspended since. Whoever is
+suspended already says neither yes nor no.
 """
 
 from collections import defaultdict
@@ -43,6 +44,8 @@ class Ballot:
     assertion: Assertion | None
     faults: tuple[Finding, ...]
     """Why the statement could not be believed, or not be counted, when it was heard."""
+    silenced: bool = False
+    """Its signer was suspended when it was heard: not even their no counts."""
 
     @property
     def genuine(self) -> bool:
@@ -100,6 +103,8 @@ def why_set_aside(
     who = approval.approver
     if not ballot.genuine:
         return ballot.faults[0]
+    if ballot.silenced:
+        return finding("passes.approver_not_live", who, credential_id=approval.credential_id)
     if approval.decision in SAYS_NO:
         return None
     if ballot.faults:
@@ -170,10 +175,13 @@ class Tally:
         return tuple(dict.fromkeys(people))
 
     def asked_at(self, requester: str) -> datetime | None:
-        """Return when the requester signed that they ask, or None if they did not."""
+        """Return when the requester asked, or None if they did not: signed, and written down.
+
+        Who dates their request back must not be judged by the prices of that day.
+        """
         for ballot in self.counting:
             if ballot.approval.decision is Decision.ASK and ballot.approval.approver == requester:
-                return ballot.approval.signed_at
+                return max(ballot.approval.signed_at, ballot.heard_at)
         return None
 
 
@@ -206,13 +214,20 @@ def tally(
     )
 
 
-def statement_findings(heard: Tally, asked: Pass) -> list[Finding]:
-    """Return whether somebody said no, or the requester never asked."""
+def statement_findings(
+    heard: Tally, asked: Pass, *, no_veto: frozenset[str] = frozenset()
+) -> list[Finding]:
+    """Return whether somebody said no, or the requester never asked.
+
+    `no_veto` are people whom the pass itself takes something away from: their no stops nothing.
+    """
     findings: list[Finding] = []
     if heard.asked_at(asked.requester) is None:
         findings.append(finding("passes.not_asked", asked.pass_id, requester=asked.requester))
     for ballot in heard.counting:
         approval = ballot.approval
+        if approval.approver in no_veto:
+            continue
         if approval.decision is Decision.REJECT:
             findings.append(finding("passes.rejected", approval.approver, reason=approval.reason))
         if approval.decision is Decision.VOID:

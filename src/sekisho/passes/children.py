@@ -36,6 +36,8 @@ from sekisho.passes.records import (
 from sekisho.passes.register import ChildHeard, Register
 from sekisho.passes.verify import commit, standing_of
 
+CLOCKS_APART_MAX = timedelta(minutes=10)
+"""So far may the issuer's clock be from the journal's."""
 _HOUR = timedelta(hours=1)
 _DAY = timedelta(hours=24)
 
@@ -65,7 +67,7 @@ def judge_child(register: Register, event: Issued) -> tuple[ChildHeard | None, C
     family = register.children.get(child.standing_digest, {})
     if not _signed_by(automatic.issuer_key, event.signed) or child.number in family:
         return None, None
-    findings = _family_findings(register, child, automatic)
+    findings = _family_findings(register, child, automatic, at=event.at)
     wallet = register.wallets.get(automatic.wallet_id)
     this = None
     if wallet is None or register.policy is None:
@@ -162,8 +164,14 @@ def _signed_by(key: bytes, signed: SignedChild) -> bool:
     return True
 
 
-def _family_findings(register: Register, child: Child, automatic: Automatic) -> list[Finding]:
-    """Return why a child does not fit its standing pass and its elder siblings."""
+def _family_findings(
+    register: Register, child: Child, automatic: Automatic, *, at: datetime
+) -> list[Finding]:
+    """Return why a child does not fit its standing pass and its elder siblings.
+
+    `at` is when the journal took it in: a thief with the issuer's key must not choose the hours
+    under which children count.
+    """
     name = f"{child.standing_digest[:16]}/{child.number}"
     asked = register.passes[child.standing_digest].asked
     family = register.children[child.standing_digest]
@@ -172,8 +180,8 @@ def _family_findings(register: Register, child: Child, automatic: Automatic) -> 
     if standing.findings:
         findings.append(finding("passes.standing_not_allowed", child.standing_digest))
     if standing.held_until_at is not None and child.issued_at < standing.held_until_at:
-        at = format_instant(standing.held_until_at)
-        findings.append(finding("passes.time_locked", name, held_until_at=at))
+        until = format_instant(standing.held_until_at)
+        findings.append(finding("passes.time_locked", name, held_until_at=until))
     if child.genesis_digest != register.genesis_digest:
         findings.append(
             finding("passes.other_installation", name, genesis_digest=child.genesis_digest)
@@ -191,9 +199,10 @@ def _family_findings(register: Register, child: Child, automatic: Automatic) -> 
         findings.append(
             finding("passes.children_max", name, children_max=automatic.limits.children_max)
         )
-    if not asked.not_before_at <= child.issued_at < asked.expires_at:
-        at = format_instant(child.issued_at)
-        findings.append(finding("passes.child_out_of_time", name, issued_at=at))
+    in_time = asked.not_before_at <= child.issued_at < asked.expires_at
+    if not in_time or abs(at - child.issued_at) > CLOCKS_APART_MAX:
+        issued_at = format_instant(child.issued_at)
+        findings.append(finding("passes.child_out_of_time", name, issued_at=issued_at))
     return findings
 
 

@@ -88,6 +88,7 @@ class Issued:
     """A child of a standing pass was put into the journal."""
 
     seq: int
+    at: datetime
     digest: str
     signed: SignedChild
 
@@ -153,7 +154,7 @@ def read_event(entry: Entry) -> Event | None:
             fields = Fields(entry.body, where)
             document = canonical_bytes(fields.document("child"))
             signed = SignedChild(document=document, signature=fields.hex("signature", size=64))
-            return Issued(seq=entry.seq, digest=child_digest(document), signed=signed)
+            return Issued(seq=entry.seq, at=entry.at, digest=child_digest(document), signed=signed)
         case "wallet.challenged":
             fields = Fields(entry.body, where)
             return Drawn(

@@ -38,6 +38,7 @@ from sekisho.passes.evidence import (
     statement_body,
 )
 from sekisho.passes.fold import follow
+from sekisho.passes.hearing import weighed
 from sekisho.passes.life import issued_digest
 from sekisho.passes.records import (
     METHOD_OF,
@@ -50,7 +51,7 @@ from sekisho.passes.records import (
     SignedApproval,
     SignedChild,
 )
-from sekisho.passes.register import ChildHeard, Register, key_of, proposed_roster, weighed
+from sekisho.passes.register import ChildHeard, Register, key_of, proposed_roster
 from sekisho.passes.verify import Standing, standing_of, time_findings
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -261,7 +262,7 @@ def record_child(desk: Desk, signed: SignedChild, *, actor: str, now: datetime) 
     catch_up(desk)
     digest = child_digest(signed.document)
     heard, _ = judge_child(
-        desk.register, Issued(seq=desk.register.seq + 1, digest=digest, signed=signed)
+        desk.register, Issued(seq=desk.register.seq + 1, at=now, digest=digest, signed=signed)
     )
     if heard is None:
         raise Refused([finding("passes.child_not_signed", digest[:16])])

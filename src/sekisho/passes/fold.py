@@ -18,8 +18,9 @@ from sekisho.passes.evidence import (
     Said,
     read_event,
 )
+from sekisho.passes.hearing import hear_said
 from sekisho.passes.records import NO_ROSTER, Admin, SubjectType
-from sekisho.passes.register import Register, hear_asked, hear_filed, hear_said
+from sekisho.passes.register import Register, hear_asked, hear_filed
 from sekisho.passes.verify import commit_if_complete
 
 

@@ -14,6 +14,7 @@ from sekisho.passes.policy.history import ISSUER, Committed
 from sekisho.passes.records import Automatic, Child, Payment, Transfer
 from sekisho.passes.register import Commitment, Register
 from sekisho.wallets.records import Segregation, Wallet
+from sekisho.wallets.resemble import Resemblance
 
 _KEY = re.compile(
     r"[xt]pub[1-9A-HJ-NP-Za-km-z]{100,120}|(?<![0-9a-f])[0-9a-f]{64,130}(?![0-9a-f])"
@@ -174,7 +175,7 @@ def _destinations(
     for payment in payments:
         address = payment.address or payment.script.hex()
         own = book.own(payment.script)
-        alike = None if own is not None else register.known_addresses.lookalike(address)
+        alike = None if own is not None else _lookalike(register, address)
         found.append(
             Destination(
                 address=address,
@@ -187,6 +188,17 @@ def _destinations(
             )
         )
     return tuple(found)
+
+
+def _lookalike(register: Register, address: str) -> Resemblance | None:
+    """Return what an address is made to look like: one of ours, or one that was paid or listed."""
+    if address in register.known_addresses:
+        return None
+    found = (
+        register.known_addresses.lookalike(address),
+        register.own_addresses().lookalike(address),
+    )
+    return max((each for each in found if each is not None), key=lambda e: e.bits, default=None)
 
 
 def _committed(

@@ -20,23 +20,19 @@ from functools import lru_cache
 from sekisho.chains.bitcoin.transaction import OutPoint
 from sekisho.kernel.errors import BadInputError
 from sekisho.kernel.finding import Finding, finding
-from sekisho.passes.assertion import Assertion, verify_statement
 from sekisho.passes.ballots import Ballot, Live
-from sekisho.passes.documents import read_approval, read_pass
-from sekisho.passes.evidence import Asked, Filed, Said
+from sekisho.passes.documents import read_pass
+from sekisho.passes.evidence import Asked, Filed
 from sekisho.passes.policy.history import History
 from sekisho.passes.policy.records import Passkeys, Policy
 from sekisho.passes.records import (
-    METHOD_OF,
     NO_ROSTER,
-    Approval,
     Child,
     Credential,
+    CredentialKind,
     Decision,
     Pass,
-    Person,
     Roster,
-    SignedApproval,
     SubjectType,
 )
 from sekisho.passes.roster import listed_keys, read_roster
@@ -87,10 +83,6 @@ class Commitment:
     position: int
 
 
-REPEATS_MAX = 20
-"""So often one credential is heard with one decision on one pass."""
-FORGERIES_MAX = 100
-"""So many statements that nobody signed are kept of one pass, for people to see."""
 CredentialKey = tuple[str, bytes]
 """A credential's id and public key: whoever proposes a roster in which an id that will once be
 another's has a key of their own uses up none of the other's numbers."""
@@ -126,8 +118,10 @@ class Register:
 
     A server could keep back what was signed with them, and bring it when they are live again.
     """
-    ever_listed: dict[str, tuple[str, bytes]] = field(default_factory=dict, repr=False)
-    """Person and key of every credential that any roster in force listed, by its id."""
+    ever_listed: dict[str, tuple[str, CredentialKind, bytes]] = field(
+        default_factory=dict, repr=False
+    )
+    """Person, kind and key of each credential that any roster in force listed, by its id."""
     suspended: dict[str, int] = field(default_factory=dict)
     suspensions: list[tuple[str, datetime]] = field(default_factory=list)
     """Which officer suspended somebody, and when."""
@@ -162,7 +156,9 @@ class Register:
     last_numbers: dict[CredentialKey, int] = field(default_factory=dict, repr=False)
     counters: dict[CredentialKey, int] = field(default_factory=dict, repr=False)
     """The highest signature count that each authenticator has shown."""
-    book_of: tuple[frozenset[str], ScriptBook] | None = field(default=None, repr=False)
+    book_of: tuple[frozenset[str], ScriptBook, KnownAddresses] | None = field(
+        default=None, repr=False
+    )
 
     @property
     def genesis_adopted(self) -> bool:
@@ -191,8 +187,15 @@ class Register:
             each.digest for (what, _), each in self.in_force.items() if what is SubjectType.WALLET
         )
         if self.book_of is None or self.book_of[0] != key:
-            self.book_of = (key, open_book(self.wallets.values()))
+            book = open_book(self.wallets.values())
+            own = KnownAddresses(book.address(each) for each in book.by_script.values())
+            self.book_of = (key, book, own)
         return self.book_of[1]
+
+    def own_addresses(self) -> KnownAddresses:
+        """Return the addresses of the wallets in force, kept with their scripts."""
+        self.book()
+        return KnownAddresses() if self.book_of is None else self.book_of[2]
 
 
 def take_roster(register: Register, roster: Roster, seq: int) -> None:
@@ -255,46 +258,6 @@ def hear_asked(register: Register, event: Asked) -> None:
         register.named[asked.pass_id].append(event.digest)
 
 
-def hear_said(register: Register, event: Said) -> Ballot | None:
-    """Verify a statement and keep it; None if it cannot be read or was heard before."""
-    try:
-        approval = read_approval(event.signed.document, "approval")
-    except BadInputError as error:
-        register.unreadable.append(
-            finding("passes.approval_unreadable", error.where, reason=error.reason)
-        )
-        return None
-    ballot = weighed(register, event, approval)
-    if ballot.credential is not None:
-        key = key_of(ballot.credential)
-        number = (key, approval.sequence)
-        if register.numbers.get(number) == event.signed.document:
-            return None  # the same statement again, perhaps signed again
-        register.numbers.setdefault(number, event.signed.document)
-        last = register.last_numbers.get(key, 0)
-        register.last_numbers[key] = max(last, approval.sequence)
-        if ballot.assertion is not None:
-            seen = register.counters.get(key, 0)
-            register.counters[key] = max(seen, ballot.assertion.sign_count)
-    return ballot if _kept(register, ballot) else None
-
-
-def _kept(register: Register, ballot: Ballot) -> bool:
-    """Keep a statement, unless its signer has said the same often enough.
-
-    A pass is judged again at each one, and a journal forgets nothing: else one insider could make
-    it unreadable for ever by repeating themselves.
-    """
-    said, digest = ballot.approval, ballot.approval.pass_digest
-    name = None if ballot.credential is None else key_of(ballot.credential)
-    heard = (digest, name, None if name is None else said.decision)
-    register.heard[heard] += 1
-    if register.heard[heard] > (FORGERIES_MAX if name is None else REPEATS_MAX):
-        return False
-    register.ballots[digest].append(ballot)
-    return True
-
-
 def key_of(credential: Credential) -> CredentialKey:
     """Return what a credential's numbers and counts are kept under."""
     return credential.credential_id, credential.public_key
@@ -316,82 +279,3 @@ def _readable_roster(document: bytes) -> Roster | None:
         return read_roster(document, "proposed roster")
     except BadInputError:
         return None
-
-
-def weighed(register: Register, event: Said, approval: Approval) -> Ballot:
-    """Return the statement with every fault that it has at this place of the journal."""
-    who, name = approval.approver, approval.credential_id
-    owner = _owner(register, approval)
-    if owner is None:
-        fault = finding("passes.approver_unknown", who, credential_id=name)
-        return _ballot(event, approval, faults=(fault,))
-    person, credential = owner
-    if approval.genesis_digest != register.genesis_digest:
-        fault = finding("passes.other_installation", who, genesis_digest=approval.genesis_digest)
-        return _ballot(event, approval, faults=(fault,))
-    assertion = _verified(event.signed, credential, register.roster.console_origin)
-    if assertion is None or approval.method is not METHOD_OF[credential.kind]:
-        fault = finding("passes.signature_invalid", who, decision=approval.decision.value)
-        return _ballot(event, approval, faults=(fault,))
-    faults: list[Finding] = []
-    key = key_of(credential)
-    held = register.numbers.get((key, approval.sequence), event.signed.document)
-    if held != event.signed.document:
-        faults.append(finding("passes.sequence_reused", who, sequence=approval.sequence))
-    if approval.terminal_id not in {each.terminal_id for each in register.roster.terminals}:
-        faults.append(finding("passes.terminal_unknown", who, terminal_id=approval.terminal_id))
-    seen = register.counters.get(key, 0)
-    if (seen or assertion.sign_count) and assertion.sign_count <= seen:
-        faults.append(
-            finding(
-                "passes.counter_went_back", who, credential_id=name, count=assertion.sign_count
-            )
-        )
-    return Ballot(
-        seq=event.seq,
-        heard_at=event.at,
-        approval=approval,
-        signer=person,
-        credential=credential,
-        assertion=assertion,
-        faults=tuple(faults),
-    )
-
-
-@lru_cache(maxsize=1024)
-def _verified(
-    signed: SignedApproval, credential: Credential, console_origin: str
-) -> Assertion | None:
-    """Verify each statement once, though it is looked at before and after it is written down."""
-    return verify_statement(signed, credential, console_origin=console_origin)
-
-
-def _ballot(event: Said, approval: Approval, *, faults: tuple[Finding, ...]) -> Ballot:
-    return Ballot(
-        seq=event.seq,
-        heard_at=event.at,
-        approval=approval,
-        signer=None,
-        credential=None,
-        assertion=None,
-        faults=faults,
-    )
-
-
-def _owner(register: Register, approval: Approval) -> tuple[Person, Credential] | None:
-    """Return person and credential that a statement names, of the roster or of the proposed one.
-
-    The people of a proposed roster speak on the pass that proposes it, and on nothing else.
-    """
-    rosters = [register.roster]
-    known = register.passes.get(approval.pass_digest)
-    proposed = None if known is None else proposed_roster(register, known.asked)
-    if proposed is not None:
-        rosters.append(proposed)
-    for roster in rosters:
-        for person in roster.people:
-            if person.person_id == approval.approver:
-                for credential in person.credentials:
-                    if credential.credential_id == approval.credential_id:
-                        return person, credential
-    return None

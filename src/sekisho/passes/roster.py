@@ -29,6 +29,8 @@ from sekisho.wallets.documents import check_id, read_name
 
 FORMAT = "sekisho/roster/v1"
 _HANDLE_MAX_BYTES = 1023
+_PEOPLE_MAX, _CREDENTIALS_MAX = 500, 16
+"""Beyond any exchange's approvers; a pass is judged again at each statement."""
 _DEPARTMENTS_MIN = 2
 """No power rests with one person, or with several who share a department and a superior."""
 
@@ -128,10 +130,10 @@ def recovery_faults(old: Roster, new: Roster) -> list[Finding]:
     return faults
 
 
-def listed_keys(roster: Roster) -> dict[str, tuple[str, bytes]]:
-    """Return person and key of every credential on a roster, by its id."""
+def listed_keys(roster: Roster) -> dict[str, tuple[str, CredentialKind, bytes]]:
+    """Return person, kind and key of every credential on a roster, by its id."""
     return {
-        credential.credential_id: (person.person_id, credential.public_key)
+        credential.credential_id: (person.person_id, credential.kind, credential.public_key)
         for person in roster.people
         for credential in person.credentials
     }
@@ -152,6 +154,10 @@ def _check_whole(roster: Roster, where: str) -> None:
     for department in roster.departments:
         check_id(department, f"{where}.departments")
     _once(list(roster.departments), f"{where}.departments")
+    if len(roster.people) > _PEOPLE_MAX:
+        raise BadInputError(f"{where}.people", f"are more than {_PEOPLE_MAX}")
+    if any(len(person.credentials) > _CREDENTIALS_MAX for person in roster.people):
+        raise BadInputError(f"{where}.people.credentials", f"are more than {_CREDENTIALS_MAX}")
     _once([person.person_id for person in roster.people], f"{where}.people")
     _once([each.terminal_id for each in roster.terminals], f"{where}.terminals")
     _once(list(roster.witnesses), f"{where}.witnesses")

@@ -20,6 +20,7 @@ from sekisho.kernel.errors import BadInputError
 from sekisho.kernel.finding import Finding, finding
 from sekisho.kernel.instants import format_instant
 from sekisho.passes.adoption import tally_of, why_not_adopted
+from sekisho.passes.assertion import check_public_key
 from sekisho.passes.ballots import Ballot, Tally, quorum_findings, statement_findings
 from sekisho.passes.judge import case_of, refusals, standing_case
 from sekisho.passes.policy.amounts import TIME_LOCK
@@ -182,6 +183,8 @@ def commit_if_complete(register: Register, digest: str) -> None:
     heard = tally_of(register, digest)
     if _people_findings(register, known.asked, heard):
         return  # most statements are not the last one, and asking the policy is dear
+    if heard.complete_at is None or heard.complete_at >= known.asked.expires_at:
+        return  # it is over before anything could leave under it
     standing, this = judged(register, digest, known.asked, heard)
     if standing.findings or this is None:
         return
@@ -263,7 +266,9 @@ def _wallet_findings(register: Register, asked: Pass, wallet: Wallet | None) -> 
         findings.append(finding("passes.change_rule_differs", asked.pass_id))
     if isinstance(action, Automatic):
         keys = {
-            each.public_key for person in register.roster.people for each in person.credentials
+            check_public_key(each.kind, each.public_key, each.credential_id)
+            for person in register.roster.people
+            for each in person.credentials
         }
         if action.issuer_key in keys:
             findings.append(finding("passes.issuer_is_a_person", asked.pass_id))

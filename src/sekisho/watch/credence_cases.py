@@ -21,7 +21,7 @@ from sekisho.passes.records import Automatic, Child, Pass, Payment, Transfer
 from sekisho.wallets.descriptors import keys_of
 from sekisho.wallets.records import Segregation, Wallet
 from sekisho.wallets.registry import open_book
-from sekisho.wallets.resemble import KnownAddresses
+from sekisho.wallets.resemble import KnownAddresses, Resemblance
 from sekisho.watch.credence_statements import Hearing
 from sekisho.watch.credence_views import View
 
@@ -53,6 +53,7 @@ class Ledger:
         self.paid: dict[str, int] = {}
         self.last_at: datetime | None = None
         self._book: tuple[Mapping[str, Wallet], dict[bytes, str]] = ({}, {})
+        self._ours: tuple[Mapping[str, Wallet], KnownAddresses] = ({}, KnownAddresses())
 
     def moment(self, digest: str, claimed_at: datetime) -> Mark:
         """Return when a movement counts: its mark, or now."""
@@ -76,6 +77,18 @@ class Ledger:
                     merged.setdefault(each, wallet_id)
             self._book = (view.wallets, merged)
         return self._book[1].get(script, "")
+
+    def imitated(self, view: View, address: str) -> Resemblance | None:
+        """Return which address an address was made to resemble: a known one, or one of ours."""
+        if address in self.known:
+            return None
+        if self._ours[0] is not view.wallets:
+            ours = (each for wallet in view.wallets.values() for each in _addresses(wallet))
+            self._ours = (view.wallets, KnownAddresses(ours))
+        known, own = self.known.lookalike(address), self._ours[1].lookalike(address)
+        if known is None or own is None:
+            return known or own
+        return own if own.bits > known.bits else known
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,7 +205,7 @@ def _destinations(
     for payment in payments:
         address = payment.address or payment.script.hex()
         own = ledger.owner(view, payment.script)
-        alike = ledger.known.lookalike(address) if not own else None
+        alike = None if own else ledger.imitated(view, address)
         found.append(
             Destination(
                 address=address,
@@ -232,6 +245,13 @@ def _moved(
 def _scripts(wallet: Wallet) -> tuple[bytes, ...]:
     """Return the scripts of a wallet within its gap limit. Kept: deriving them takes long."""
     return tuple(open_book([wallet]).by_script)
+
+
+@lru_cache(maxsize=4096)
+def _addresses(wallet: Wallet) -> tuple[str, ...]:
+    """Return the addresses of the same scripts, as they are displayed."""
+    book = open_book([wallet])
+    return tuple(book.address(each) for each in book.by_script.values())
 
 
 @lru_cache(maxsize=4096)

@@ -23,6 +23,7 @@ from sekisho.passes.records import (
 )
 
 _HOUR = timedelta(hours=1)
+_CLOCKS_APART = timedelta(minutes=10)
 
 
 class Batch:
@@ -76,8 +77,15 @@ class Family:
         return self._sums[-1] - self._sums[bisect_right(self._moments, at)]
 
 
-def comes_next(family: Family, child: Child, *, asked: Pass, limits: ChildLimits) -> bool:
-    """Return whether a child has the next number, and was issued in its time."""
+def comes_next(
+    family: Family, child: Child, *, asked: Pass, limits: ChildLimits, at: datetime
+) -> bool:
+    """Return whether a child has the next number, and was issued in its time: about `at`.
+
+    A thief who has the issuer's key writes any hour into it, but not into the journal.
+    """
+    if max(at, child.issued_at) - min(at, child.issued_at) > _CLOCKS_APART:
+        return False
     if child.number != family.last + 1 or child.number > limits.children_max:
         return False
     elder = family.numbers.get(family.last)

@@ -97,7 +97,7 @@ class Replay:
         self.honoured: dict[str, set[str]] = defaultdict(set)
         self._documents: dict[tuple[str, str], bytes] = {}
         self._nonces: dict[str, set[bytes]] = defaultdict(set)
-        self._minutes: Minutes = {}
+        self._minutes = Minutes()
         self._done: set[str] = set()
         self._anchors: dict[str, set[OutPoint]] = defaultdict(set)
         self._settled: dict[str, _Settled] = {}
@@ -132,7 +132,7 @@ class Replay:
 
     def is_refused(self, digest: str) -> bool:
         """Return whether anybody rejected or voided a pass, whenever they did."""
-        return self._hearing(digest, self.petitions[digest].asked).refused
+        return bool(self._hearing(digest, self.petitions[digest].asked).against)
 
     def ruling(self, digest: str) -> Ruling:
         """Return whether a transfer or standing pass is allowed: committed, and still good."""
@@ -214,6 +214,8 @@ class Replay:
         ruling = self._rule(digest)
         if not ruling.allowed or ruling.case is None:
             return
+        if ruling.case.judged_at >= petition.asked.expires_at:
+            return
         if isinstance(petition.asked.action, Transfer):
             self.ledger.enter(ruling.case.this)
         else:
@@ -232,7 +234,7 @@ class Replay:
         if child.number in family.numbers or not issued_by(action.issuer_key, event.signed):
             return
         digest = hashlib.sha256(b"sekisho/child/v1\n" + event.signed.document).hexdigest()
-        case = self._sound(digest, child, petition.asked, action)
+        case = self._sound(digest, child, petition.asked, action, event.at)
         family.admit(digest, child)
         if case is None:
             return
@@ -244,7 +246,9 @@ class Replay:
             batch = self.batches[key] = Batch(standing=key[0], anchor=key[1])
         self.batch_of[batch.add(child, digest)] = (batch, len(batch.children))
 
-    def _sound(self, digest: str, child: Child, asked: Pass, automatic: Automatic) -> Case | None:
+    def _sound(
+        self, digest: str, child: Child, asked: Pass, automatic: Automatic, at: datetime
+    ) -> Case | None:
         """Return the case of a child that is allowed here, or None."""
         standing = self.ruling(child.standing_digest)
         wallet = self.view.wallets.get(automatic.wallet_id)
@@ -255,7 +259,7 @@ class Replay:
             return None
         if (child.genesis_digest, child.chain) != (self.genesis, automatic.chain):
             return None
-        if not comes_next(family, child, asked=asked, limits=automatic.limits):
+        if not comes_next(family, child, asked=asked, limits=automatic.limits, at=at):
             return None
         case = case_of_child(self.view, self.ledger, digest, child, asked=asked, wallet=wallet)
         if not keeps_limits(family, child, case, automatic, self.view.policy):
@@ -304,7 +308,7 @@ class Replay:
     def _wallet(self, asked: Pass, hearing: Hearing) -> Wallet | None:
         """Return the wallet that people let a pass use, or None if they did not."""
         view, action = self.view, asked.action
-        if isinstance(action, Admin) or hearing.asked_at is None or hearing.refused:
+        if isinstance(action, Admin) or hearing.asked_at is None or hearing.against:
             return None
         wallet = view.wallets.get(action.wallet_id)
         bound = (

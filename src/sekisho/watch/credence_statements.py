@@ -7,7 +7,7 @@ at its post ever since. What says no is heeded whatever is wrong with it but the
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sekisho.kernel.words import digest_words
 from sekisho.passes.documents import read_approval
@@ -27,6 +27,9 @@ from sekisho.watch.credence_signatures import Hand, hand_of
 from sekisho.watch.credence_views import Post, View
 
 _NO = {Decision.REJECT, Decision.VOID}
+_CLOCKS_APART = timedelta(minutes=10)
+_STRANGERS_ENOUGH = 300
+"""As often people who are on no roster yet are heard on the pass that proposes theirs."""
 _OFTEN_ENOUGH = 20
 """Whoever says the same of one pass more often is not heard: it is judged again at each word."""
 
@@ -41,7 +44,10 @@ class Voice:
     key: bytes
     hand: Hand
     tainted: bool
-    """Its number was taken, its terminal is unknown, or the device's count did not go up."""
+    """Its number was taken, its terminal is unknown, the device's count did not go up, or its
+    clock is ahead."""
+    silenced: bool
+    """Its signer was suspended: not even their no is heeded."""
 
 
 @dataclass(slots=True)
@@ -54,8 +60,14 @@ class _Marks:
     """How often each decision on each pass."""
 
 
-Minutes = dict[tuple[str, bytes], _Marks]
-"""By credential id and key: whoever lists another's id under a key of their own spends nothing."""
+@dataclass(slots=True)
+class Minutes:
+    """What has been used up so far."""
+
+    marks: dict[tuple[str, bytes], _Marks] = field(default_factory=dict)
+    """By credential id and key: who lists another's id with their own key spends nothing of it."""
+    strangers: dict[tuple[str, Decision], int] = field(default_factory=dict)
+    """How often people of a proposed roster alone were heard, by pass and decision."""
 
 
 def taken_down(
@@ -82,7 +94,7 @@ def taken_down(
     hand = hand_of(event.signed, credential, console=view.roster.console_origin)
     if hand is None:
         return None
-    marks = minutes.setdefault((said.credential_id, credential.public_key), _Marks())
+    marks = minutes.marks.setdefault((said.credential_id, credential.public_key), _Marks())
     first = said.sequence not in marks.numbers
     if not first and marks.numbers[said.sequence] == event.signed.document:
         return None
@@ -94,13 +106,24 @@ def taken_down(
     marks.said[said.pass_digest, said.decision] = repeated + 1
     if repeated >= _OFTEN_ENOUGH:
         return None
+    if said.credential_id not in view.meant:
+        strangers = minutes.strangers.get((said.pass_digest, said.decision), 0)
+        minutes.strangers[said.pass_digest, said.decision] = strangers + 1
+        if strangers >= _STRANGERS_ENOUGH:
+            return None
     return Voice(
         place=event.seq,
         heard_at=event.at,
         said=said,
         key=credential.public_key,
         hand=hand,
-        tainted=not (first and went_on and said.terminal_id in view.terminals),
+        tainted=not (
+            first
+            and went_on
+            and said.terminal_id in view.terminals
+            and said.signed_at <= event.at + _CLOCKS_APART
+        ),
+        silenced=said.approver in view.suspended,
     )
 
 
@@ -108,9 +131,10 @@ def taken_down(
 class Hearing:
     """What the statements on one pass come to."""
 
-    refused: bool
+    against: tuple[str, ...]
+    """Who rejected or voided it."""
     asked_at: datetime | None
-    """When the requester signed that they ask."""
+    """When the requester asked: signed, and written down."""
     approvers: Mapping[str, tuple[str, ...]]
     """By department."""
     own_machine: tuple[str, ...]
@@ -157,12 +181,16 @@ def heeded(
         if alone and person.person_id not in own_machine:
             own_machine.append(person.person_id)
     asking = [
-        each.said.signed_at
+        max(each.said.signed_at, each.heard_at)
         for each, person in yes
         if each.said.decision is Decision.ASK and person.person_id == asked.requester
     ]
     return Hearing(
-        refused=any(each.said.decision in _NO for each in voices),
+        against=tuple(
+            each.said.approver
+            for each in voices
+            if each.said.decision in _NO and not each.silenced
+        ),
         asked_at=asking[0] if asking else None,
         approvers={department: tuple(people) for department, people in approvers.items()},
         own_machine=tuple(own_machine),
@@ -175,7 +203,7 @@ def _counts(voice: Voice, asked: Pass, posts: Mapping[str, Post], passkeys: Pass
     """Return whether a statement that says yes is to be heeded."""
     said = voice.said
     post = posts.get(said.credential_id)
-    if post is None or voice.tainted or voice.place < post.since:
+    if post is None or voice.tainted or voice.silenced or voice.place < post.since:
         return False
     if (post.person.person_id, post.credential.public_key) != (said.approver, voice.key):
         return False

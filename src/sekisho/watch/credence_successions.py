@@ -86,7 +86,7 @@ def _in_order(view: View, motion: Motion, files: Files) -> bool:
     moments = (hearing.last_at, hearing.heard_last_at)
     return (
         hearing.asked_at is not None
-        and not hearing.refused
+        and not set(hearing.against) - _interested(view, motion, files)
         and all(at is not None and at < view.roster.expires_at for at in moments)
         and asked.genesis_digest == files.genesis
         and asked.roster_digest == (view.roster_digest or files.genesis)
@@ -98,6 +98,22 @@ def _in_order(view: View, motion: Motion, files: Files) -> bool:
         and asked.not_before_at <= max(at for at in moments if at) < asked.expires_at
         and (bool(view.roster_digest) or _is_genesis(admin, files))
     )
+
+
+def _interested(view: View, motion: Motion, files: Files) -> set[str]:
+    """Return whom the pass suspends, drops or takes a key from: their no stops nothing."""
+    admin = motion.admin
+    if admin.subject_type is SubjectType.SUSPENSION:
+        return {admin.subject_id}
+    document = files.documents.get(("roster", admin.new_digest))
+    rosters = {SubjectType.ROSTER, SubjectType.RECOVERY}
+    if admin.subject_type not in rosters or document is None or not view.roster_digest:
+        return set()
+    new = _readable(document)
+    if new is None:
+        return set()
+    after = meanings(new)
+    return {meant[0] for name, meant in meanings(view.roster).items() if after.get(name) != meant}
 
 
 def _is_genesis(admin: Admin, files: Files) -> bool:
