@@ -11,6 +11,7 @@ its age.
 
 import os
 import sys
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
@@ -37,7 +38,7 @@ from sekisho.edges.keys import write_new
 from sekisho.edges.security_key import Prompts, only_key, plugged_keys, sign_with_key
 from sekisho.journal.entries import read_entry
 from sekisho.journal.exports import export_rows
-from sekisho.kernel.canonical import canonical_bytes, parse_json
+from sekisho.kernel.canonical import Json, canonical_bytes, parse_json
 from sekisho.kernel.catalogue import findings_json
 from sekisho.kernel.errors import BadInputError
 from sekisho.kernel.fields import Fields
@@ -112,23 +113,12 @@ def review(
     """
     if (key is None) == (not security_key):
         raise BadInputError("--key", "or --security-key: name one of them")
-    now, genesis = current_time(), pinned(genesis, workspace)
+    genesis = pinned(genesis, workspace)
     kept = seen or _seen_beside(key, genesis)
-    if not kept.exists():
-        notes().print(Text(f"No checkpoint was seen here yet; {kept} keeps it from now on."))
-    opened = open_pinned(path, genesis, kept, now=now)
+    opened, age = _read(path, genesis, kept, shown=not json)
     register, digest = opened.register, opened.pass_digest
-    standing = standing_of(register, digest)
-    ends_at = _ends_at(path)
-    timely = time_findings(standing, now=now)
-    if not json:
-        put_review(register, standing)
-        put_findings(timely, style="yellow")
-        say("", *age_lines(opened, ends_at, now))
     if not reject:
-        words = words or _heard(digest)
-        if not same_words(words, digest):
-            raise BadInputError("the words", "are not those of this pass: do not approve it")
+        words = _compared(words or _heard(digest), digest)
     signer = _signer(register, key, security_key, passphrase_file)
     person, credential = owner_of_key(register, digest, signer.public_key)
     approval = draft_approval(
@@ -148,17 +138,7 @@ def review(
     written = out or path.with_name(f"{path.name}.statement")
     write_new(written, statement, mode=0o644)
     if json:
-        put_json(
-            {
-                "statement": str(written),
-                "decision": approval.decision.value,
-                "as_of": format_instant(ends_at),
-                "entries": opened.seen.checkpoint.size,
-                "witnesses": [each.witness.name for each in opened.cosignatures],
-                "time": findings_json(timely),
-                "seen": str(kept),
-            }
-        )
+        put_json({"statement": str(written), "decision": approval.decision.value, **age})
     else:
         say(f"Signed: {approval.decision.value}. Carry {written} to the server.")
 
@@ -197,6 +177,35 @@ def put_review(register: Register, standing: Standing) -> None:
     say("", *share_lines(case))
     say("", "What the policy in force says:")
     put_outcomes(standing.outcomes)
+
+
+def _read(
+    path: Path, genesis: str, kept: Path, *, shown: bool
+) -> tuple[Opened, Mapping[str, Json]]:
+    """Open a bundle as of now, show it, and return it with what is known of its age."""
+    now = current_time()
+    if not kept.exists():
+        notes().print(Text(f"No checkpoint was seen here yet; {kept} keeps it from now on."))
+    opened = open_pinned(path, genesis, kept, now=now)
+    standing = standing_of(opened.register, opened.pass_digest)
+    ends_at, timely = _ends_at(path), time_findings(standing, now=now)
+    if shown:
+        put_review(opened.register, standing)
+        put_findings(timely, style="yellow")
+        say("", *age_lines(opened, ends_at, now))
+    return opened, {
+        "as_of": format_instant(ends_at),
+        "entries": opened.seen.checkpoint.size,
+        "witnesses": [each.witness.name for each in opened.cosignatures],
+        "time": findings_json(timely),
+        "seen": str(kept),
+    }
+
+
+def _compared(words: str, digest: str) -> str:
+    if not same_words(words, digest):
+        raise BadInputError("the words", "are not those of this pass: do not approve it")
+    return words
 
 
 def age_lines(opened: Opened, ends_at: datetime, now: datetime) -> list[str]:

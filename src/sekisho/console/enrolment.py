@@ -77,19 +77,7 @@ def enrolment_routes(office: Office) -> APIRouter:
     def credential_file(request: Request) -> Response:
         """Return the file of the passkey that was enrolled in this session, for the roster."""
         session = office.session(request)
-        with office.at_desk() as desk:
-            claim = office.tickets.claims.get(session.enrolled_id if session else "")
-            if claim is None:
-                raise Refused([finding("console.challenge_gone", Purpose.ENROLMENT.value)])
-            outcome = judged_again(
-                claim,
-                _rule(office, desk),
-                genesis_digest=desk.register.genesis_digest,
-                console_origin=office.origin,
-            )
-        if outcome.credential is None:
-            raise Refused(outcome.findings)
-        return _file(outcome.credential)
+        return _file(_recorded(office, session.enrolled_id if session else ""))
 
     return router
 
@@ -137,6 +125,23 @@ def _enrolled(
             desk.journal.append(draft)
             catch_up(desk)
     return outcome
+
+
+def _recorded(office: Office, credential_id: str) -> Credential:
+    """Return what the journal holds of an enrolment, judged again."""
+    with office.at_desk() as desk:
+        claim = office.tickets.claims.get(credential_id)
+        if claim is None:
+            raise Refused([finding("console.challenge_gone", Purpose.ENROLMENT.value)])
+        outcome = judged_again(
+            claim,
+            _rule(office, desk),
+            genesis_digest=desk.register.genesis_digest,
+            console_origin=office.origin,
+        )
+    if outcome.credential is None:
+        raise Refused(outcome.findings)
+    return outcome.credential
 
 
 def _credentialed(credential: Credential, seen: Seen, findings: Sequence[Finding]) -> Credentialed:
