@@ -82,7 +82,8 @@ def flipped_event(event: Event, name: str, at: int, mask: int) -> Event:
             return replace(event, document=data, digest=pass_digest(data))
         case Filed():
             return replace(event, document=data, digest=filed_digest(event.what, data))
-    raise AssertionError(event)
+        case _:
+            raise AssertionError(event)
 
 
 ALLOWED_EVIDENCE = evidence_of(ALLOWED)

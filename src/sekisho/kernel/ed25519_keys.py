@@ -20,7 +20,7 @@ def check_ed25519_key(public_key: bytes, where: str) -> bytes:
     y = int.from_bytes(public_key, "little") % 2**255
     if y >= _FIELD or y in _SMALL_ORDER:
         raise BadInputError(where, "is no key that only its holder can sign for")
-    # x**2 = (y**2 - 1) / (d * y**2 + 1), RFC 8032 section 5.1.3; a product is a square if both are.
+    # RFC 8032 section 5.1.3: x**2 = (y**2 - 1) / (d * y**2 + 1), and so this too is a square.
     square = (y * y - 1) * (_D * y * y + 1)
     if pow(square, (_FIELD - 1) // 2, _FIELD) != 1:
         raise BadInputError(where, "is no point of edwards25519")
