@@ -16,9 +16,9 @@ FUNCTION_LINES_MAX = 50
 
 PURE = {
     "__future__", "abc", "base64", "binascii", "bisect", "collections", "dataclasses", "datetime",
-    "decimal", "difflib", "enum", "functools", "graphlib", "hashlib", "heapq", "hmac", "html", "itertools",
-    "json", "math", "operator", "re", "sekisho", "string", "struct", "textwrap", "types",
-    "typing", "unicodedata",
+    "decimal", "difflib", "enum", "functools", "graphlib", "hashlib", "heapq", "hmac", "html",
+    "itertools", "json", "math", "operator", "re", "sekisho", "string", "struct", "textwrap",
+    "types", "typing", "unicodedata",
 }  # fmt: skip
 """What neither touches the world nor reads a clock nor rolls dice."""
 

@@ -11,18 +11,13 @@ Nothing here is random and nothing changes: every function that adds to the stor
     world = approve(ask(world, asked), asked)      # asked for, and approved by a quorum
     standing_of(trust_of(world), digest_of(asked)).findings  == ()
 
-What it offers
-
-    people       in world_people.py: PEOPLE, QUORUM_PEOPLE, roster, key_of, NOW, ...
-    beginnings   begin, at_genesis (a world with another roster, started by other people),
-                 under_policy, rotated
-    statements   statement (make and sign, any field replaced), said (into the journal),
-                 ask, approve, reject, void
+Here are
+    beginnings   begin, at_genesis (another roster), under_policy, rotated
+    statements   statement (any field replaced), said (journaled), ask, approve, reject, void
     passes       transfer_pass, admin_pass, wallet_pass, digest_of, filed, register
-    the journal  record (any entry), World.drafts, entries_of (sealed entries), journal_in
-                 (a JournalStore in a folder), evidence_of, trust_of
+    the journal  record, World.drafts, entries_of, journal_in, evidence_of, trust_of
     the gate     issued, cleared
-    coins        in world_coins.py: DESCRIPTORS, wallet_of, funding, payment, spending, ...
+    elsewhere    people in world_people.py, coins in world_coins.py
 """
 
 from collections.abc import Iterable, Mapping, Sequence

@@ -386,8 +386,7 @@ def other_pass() -> Pass:
 
 
 def test_the_line_of_an_entry_is_what_an_export_writes() -> None:
-    lines = DATA.splitlines(keepends=True)[1:]
-    assert lines == [export_line(row) for row in rows_of(entries_of(WORLD))]
+    assert DATA.splitlines(keepends=True)[1:] == [*map(export_line, rows_of(entries_of(WORLD)))]
 
 
 def test_a_huge_bundle_is_refused_unread(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,103 +4,55 @@ The model is kept by hand, in sets and numbers, and knows nothing of the rooms' 
 step the register that followed the journal must say what the model says.
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from world import World, admin_pass, digest_of, entries_of, filed, record, transfer_pass
-from world import register as put_in_force
+from power_moves import (
+    AMOUNT,
+    BASE,
+    DAY,
+    DEPARTMENT,
+    HELD_FROM,
+    HOLD,
+    LONG,
+    MOST,
+    NAMES,
+    POLICIES,
+    WHO,
+    Asked,
+    adopted_at,
+    proposal_at,
+    replace_times,
+)
+from world import World, digest_of, entries_of, filed, transfer_pass
 from world_coins import payment, stranger
-from world_people import NOW, PEOPLE, key_of
-from world_policy import OPEN_POLICY
+from world_people import NOW, key_of
 from world_power import (
     COINS,
     HOT,
     LIMITS,
     OFFICERS,
-    adopted,
-    bound,
     child,
     issue,
     name_of,
-    powers,
     reinstatement,
     rekeyed,
-    roster_next,
     spoken,
     standing_pass,
     suspension,
 )
 
 from sekisho.journal.entries import seal
-from sekisho.kernel.canonical import parse_json
-from sekisho.kernel.money import Sat
-from sekisho.passes.evidence import document_body, filed_digest, gather_evidence
+from sekisho.passes.evidence import gather_evidence
 from sekisho.passes.fold import follow
 from sekisho.passes.leave import leave_of
 from sekisho.passes.policy.documents import policy_document
-from sekisho.passes.policy.history import Scope
-from sekisho.passes.policy.records import Bound, Limit, TimeLockStep, Who, Window
-from sekisho.passes.records import Decision, Pass, Person, SignedChild, SubjectType
+from sekisho.passes.records import Decision, Pass, SignedChild
 from sekisho.passes.register import Register
-from sekisho.passes.roster import roster_bytes, roster_digest
-from sekisho.wallets.records import Tier
 from sekisho.watch.credence import weigh
-
-MOST = 100_000
-HOLD = timedelta(hours=2)
-HELD_FROM = 50_000
-DAY = timedelta(days=1)
-LONG = timedelta(days=60)
-POLICY = replace(
-    OPEN_POLICY,
-    version=2,
-    limits=(
-        Limit(
-            scope=Scope.WALLET,
-            window=Window.DAY,
-            who=Who.PEOPLE,
-            tiers=tuple(Tier),
-            most=Bound(size_sat=Sat(MOST)),
-            reference="none",
-        ),
-        *OPEN_POLICY.limits,
-    ),
-    time_lock=(
-        TimeLockStep(
-            tiers=tuple(Tier),
-            least=Bound(size_sat=Sat(HELD_FROM)),
-            hold_seconds=7_200,
-            reference="none",
-        ),
-    ),
-)
-POLICIES = (POLICY, replace(POLICY, version=3))
-BASE = put_in_force(
-    bound(adopted(powers(), SubjectType.POLICY, "policy", policy_document(POLICY))), HOT
-)
-DEPARTMENT = {each.person_id: each.department for each in PEOPLE}
-NAMES = sorted(DEPARTMENT)
-WHO = st.sampled_from(NAMES)
-AMOUNT = st.sampled_from([5_000, 30_000, 49_999, 60_000])
-
-
-@dataclass
-class Asked:
-    """One transfer, as the model knows it."""
-
-    made: Pass
-    amount_sat: int
-    policy: int
-    asked: bool = False
-    yes: dict[str, str] = field(default_factory=dict)
-    """By person, the key with which they last said yes."""
-    no: bool = False
-    last_at: datetime = NOW
-    counted_at: datetime | None = None
-    asker_key: str = ""
 
 
 class Exchange(RuleBasedStateMachine):
@@ -434,41 +386,6 @@ class Exchange(RuleBasedStateMachine):
         )
         allowed = {digest_of(case.made) for case in self.asked if self.may_leave(case)}
         assert set(credence.believed) == allowed
-
-
-def replace_times(made: Pass, now: datetime) -> Pass:
-    return replace(made, not_before_at=now, expires_at=now + DAY)
-
-
-def proposal_at(world: World, people: tuple[Person, ...], now: datetime) -> tuple[World, Pass]:
-    """Return the world with a roster and its pass filed, to be asked for now."""
-    new = roster_next(world, people=people)
-    document = roster_bytes(new)
-    world = record(world, "roster.filed", {"roster": parse_json(document, "roster")})
-    made = replace_times(
-        admin_pass(
-            world,
-            SubjectType.ROSTER,
-            "roster",
-            new_digest=roster_digest(document),
-            previous_digest=world.roster_digest,
-        ),
-        now,
-    )
-    return filed(world, made), made
-
-
-def adopted_at(world: World, document: bytes, now: datetime) -> World:
-    """Return the world with a policy and its pass filed, to be asked for now."""
-    world = record(world, *document_body("policy", parse_json(document, "policy")))
-    made = admin_pass(
-        world,
-        SubjectType.POLICY,
-        "policy",
-        new_digest=filed_digest("policy", document),
-        previous_digest=world.policy_digest,
-    )
-    return filed(world, replace_times(made, now))
 
 
 Exchange.TestCase.settings = settings(max_examples=25, stateful_step_count=25, deadline=None)

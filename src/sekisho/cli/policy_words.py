@@ -66,6 +66,10 @@ def rules_of(policy: Policy) -> Iterable[tuple[str, Rows]]:
         "wallet_proof",
     ):
         yield name, _rule(getattr(policy, name))
+    yield from _proof(policy)
+
+
+def _proof(policy: Policy) -> Iterable[tuple[str, Rows]]:
     yield (
         "passkeys",
         [

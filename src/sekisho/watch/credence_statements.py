@@ -5,6 +5,7 @@ device's count are known. Whether it is heeded is asked of a view: its credentia
 at its post ever since. What says no is heeded whatever is wrong with it but the signature.
 """
 
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -56,18 +57,29 @@ class _Marks:
 
     numbers: dict[int, bytes] = field(default_factory=dict)
     count: int = 0
-    said: dict[tuple[str, Decision], int] = field(default_factory=dict)
+    said: Counter[tuple[str, Decision]] = field(default_factory=Counter)
     """How often each decision on each pass."""
 
 
-@dataclass(slots=True)
 class Minutes:
-    """What has been used up so far."""
+    """What has been used up so far, by credential id and key.
 
-    marks: dict[tuple[str, bytes], _Marks] = field(default_factory=dict)
-    """By credential id and key: who lists another's id with their own key spends nothing of it."""
-    strangers: dict[tuple[str, Decision], int] = field(default_factory=dict)
-    """How often people of a proposed roster alone were heard, by pass and decision."""
+    Who lists another's id with a key of their own spends nothing of theirs.
+    """
+
+    def __init__(self) -> None:
+        self.marks: dict[tuple[str, bytes], _Marks] = defaultdict(_Marks)
+        self._strangers: Counter[tuple[str, Decision]] = Counter()
+
+    def heard_enough(self, said: Approval, marks: _Marks, *, stranger: bool) -> bool:
+        """Return whether this was said before as often as it is heard; it counts from now on."""
+        what = (said.pass_digest, said.decision)
+        marks.said[what] += 1
+        if marks.said[what] > _OFTEN_ENOUGH:
+            return True
+        if stranger:
+            self._strangers[what] += 1
+        return stranger and self._strangers[what] > _STRANGERS_ENOUGH
 
 
 def taken_down(
@@ -94,7 +106,7 @@ def taken_down(
     hand = hand_of(event.signed, credential, console=view.roster.console_origin)
     if hand is None:
         return None
-    marks = minutes.marks.setdefault((said.credential_id, credential.public_key), _Marks())
+    marks = minutes.marks[said.credential_id, credential.public_key]
     first = said.sequence not in marks.numbers
     if not first and marks.numbers[said.sequence] == event.signed.document:
         return None
@@ -102,15 +114,8 @@ def taken_down(
     if first:
         marks.numbers[said.sequence] = event.signed.document
     marks.count = max(marks.count, hand.count)
-    repeated = marks.said.get((said.pass_digest, said.decision), 0)
-    marks.said[said.pass_digest, said.decision] = repeated + 1
-    if repeated >= _OFTEN_ENOUGH:
+    if minutes.heard_enough(said, marks, stranger=said.credential_id not in view.meant):
         return None
-    if said.credential_id not in view.meant:
-        strangers = minutes.strangers.get((said.pass_digest, said.decision), 0)
-        minutes.strangers[said.pass_digest, said.decision] = strangers + 1
-        if strangers >= _STRANGERS_ENOUGH:
-            return None
     return Voice(
         place=event.seq,
         heard_at=event.at,
