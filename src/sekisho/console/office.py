@@ -19,6 +19,7 @@ from sekisho.journal.records import Entry
 from sekisho.kernel.errors import BadInputError
 from sekisho.kernel.finding import Finding, Refused, finding
 from sekisho.passes.attestation import TrustRoot
+from sekisho.passes.evidence import entry_unreadable
 from sekisho.passes.flow import Desk, catch_up
 from sekisho.passes.fold import why_not_trusted
 from sekisho.passes.life import Clearance, PassState, clearances, state_by_journal
@@ -91,9 +92,7 @@ class Office:
         try:
             self.cleared.extend(clearances([entry]))
         except BadInputError as error:
-            self.damaged.append(
-                finding("passes.entry_unreadable", error.where, seq=entry.seq, reason=error.reason)
-            )
+            self.damaged.append(entry_unreadable(entry, error))
 
     def session(self, request: Request) -> Session | None:
         """Return the session of a request, logged in or not."""

@@ -28,6 +28,7 @@ from sekisho.passes.enrolment import (
     Registration,
     Seen,
     enrol,
+    not_enrolled,
 )
 from sekisho.passes.records import Credential, CredentialKind
 from sekisho.passes.roster import credential_document, read_credential
@@ -207,11 +208,11 @@ def judged_again(
             now=claim.at,
         )
     except BadInputError as error:
-        return _no(ticket, str(error))
+        return not_enrolled(ticket.credential_id, str(error))
     if outcome.credential is None:
         return outcome
     if (outcome.credential, outcome.seen) != (claim.credential, claim.seen):
-        return _no(ticket, "its entry says something else of the device")
+        return not_enrolled(ticket.credential_id, "its entry says something else of the device")
     return outcome
 
 
@@ -219,11 +220,6 @@ def why_not_invited(tickets: Tickets, held: set[str], credential_id: str) -> lis
     """Return why no ticket may be made for a credential id: an id means one key for ever."""
     taken = held | tickets.invited_ids
     return [finding("console.credential_id_taken", credential_id)] * (credential_id in taken)
-
-
-def _no(ticket: Ticket, reason: str) -> Enrolled:
-    found = finding("passes.registration_invalid", ticket.credential_id, reason=reason)
-    return Enrolled(credential=None, seen=None, findings=(found,))
 
 
 def _read_invited(entry: Entry) -> Ticket:

@@ -132,6 +132,13 @@ def registration_challenge(ceremony: Ceremony) -> bytes:
     )
 
 
+def not_enrolled(credential_id: str, reason: str) -> Enrolled:
+    """Return that a registration does not hold, and why."""
+    reason = visible(reason)[:_REASON_MAX]
+    found = finding("passes.registration_invalid", credential_id, reason=reason)
+    return Enrolled(credential=None, seen=None, findings=(found,))
+
+
 def enrol(
     ceremony: Ceremony,
     registration: Registration,
@@ -158,9 +165,7 @@ def enrol(
         check_public_key(ceremony.kind, attested.public_key, "public_key")
         verified = _verify(registration, attested, asked, rule.roots if is_attested else ())
     except BadInputError as error:
-        reason = visible(str(error))[:_REASON_MAX]
-        found = finding("passes.registration_invalid", credential_id, reason=reason)
-        return Enrolled(credential=None, seen=None, findings=(found,))
+        return not_enrolled(credential_id, str(error))
     seen = Seen(
         fmt=attested.fmt,
         aaguid=verified.aaguid,

@@ -114,6 +114,11 @@ class Evidence:
     """Entries that should have held evidence and did not: each is as if it were not there."""
 
 
+def entry_unreadable(entry: Entry, error: BadInputError) -> Finding:
+    """Return the finding for an entry that cannot be read, and is as if it were not there."""
+    return finding("passes.entry_unreadable", error.where, seq=entry.seq, reason=error.reason)
+
+
 def gather_evidence(entries: Iterable[Entry]) -> Evidence:
     """Return what the journal's entries hold of documents, passes, statements and children."""
     events: list[Event] = []
@@ -122,9 +127,7 @@ def gather_evidence(entries: Iterable[Entry]) -> Evidence:
         try:
             event = read_event(entry)
         except BadInputError as error:
-            unreadable.append(
-                finding("passes.entry_unreadable", error.where, seq=entry.seq, reason=error.reason)
-            )
+            unreadable.append(entry_unreadable(entry, error))
             continue
         if event is not None:
             events.append(event)

@@ -16,6 +16,7 @@ from sekisho.passes.evidence import (
     Filed,
     Issued,
     Said,
+    entry_unreadable,
     read_event,
 )
 from sekisho.passes.hearing import hear_said
@@ -29,9 +30,7 @@ def follow(register: Register, entry: Entry) -> None:
     try:
         event = read_event(entry)
     except BadInputError as error:
-        register.unreadable.append(
-            finding("passes.entry_unreadable", error.where, seq=entry.seq, reason=error.reason)
-        )
+        register.unreadable.append(entry_unreadable(entry, error))
         event = None
     if event is not None:
         take_in(register, event)
