@@ -7,6 +7,7 @@ import pytest
 from document_paths import changed, paths_of, place, without
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from journal_world import SIGNER
 from world_people import (
     NOW,
     ONE_OF_EACH,
@@ -118,6 +119,9 @@ WRONG: list[tuple[list[str | int], Json]] = [
     (["quorum", "admin", "finance"], "1"),
     (["quorum", "admin", "finance"], True),
     (["quorum", "admin", "finance"], 1001),
+    (["journal_key"], "log+00000000+AAAA"),
+    (["journal_key"], f"{SIGNER.verifier}\n"),
+    (["witnesses"], [str(SIGNER.verifier)]),
 ]
 
 

@@ -8,6 +8,8 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
 
+from sekisho.journal.notes import parse_vkey
+from sekisho.journal.witness.cosignatures import parse_witness_key
 from sekisho.kernel.canonical import Json, canonical_bytes, parse_canonical
 from sekisho.kernel.digest import tagged_digest
 from sekisho.kernel.errors import BadInputError
@@ -161,6 +163,7 @@ def _check_whole(roster: Roster, where: str) -> None:
     _once([person.person_id for person in roster.people], f"{where}.people")
     _once([each.terminal_id for each in roster.terminals], f"{where}.terminals")
     _once(list(roster.witnesses), f"{where}.witnesses")
+    _check_journal_keys(roster, where)
     _check_names(roster, where)
     _check_credentials(roster, f"{where}.people.credentials")
     departments = frozenset(roster.departments)
@@ -168,6 +171,14 @@ def _check_whole(roster: Roster, where: str) -> None:
         if person.department not in departments:
             raise BadInputError(f"{where}.people", f"{person.department!r} is no department")
     _check_quorums(roster, f"{where}.quorum")
+
+
+def _check_journal_keys(roster: Roster, where: str) -> None:
+    """Check that the keys of journal and witnesses are such: one typo, and no bundle opens."""
+    for each in roster.witnesses:
+        parse_witness_key(each, f"{where}.witnesses")
+    if roster.journal_key:
+        parse_vkey(roster.journal_key, f"{where}.journal_key")
 
 
 def _check_names(roster: Roster, where: str) -> None:
