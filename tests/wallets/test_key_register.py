@@ -28,7 +28,7 @@ DOCUMENT: Json = parse_json(BYTES, "register")
 KEY = ("keys", 0)
 
 ids = st.from_regex(r"[a-z0-9][a-z0-9._-]{0,20}", fullmatch=True)
-instants = st.datetimes(NOW.replace(tzinfo=None)).map(
+instants = st.datetimes(NOW.replace(tzinfo=None), NOW.replace(year=2199, tzinfo=None)).map(
     lambda at: at.replace(microsecond=0, tzinfo=NOW.tzinfo)
 )
 keys = st.builds(
