@@ -1,6 +1,7 @@
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -258,3 +259,24 @@ def test_who_takes_the_place_of_a_clearance_makes_no_second_one_possible(
     squatter = record(setting.world, "note.made", {"text": "nothing"}).drafts[-1]
     journal.append(replace(squatter, entry_id=place.entry_id))
     assert refused(honest(setting), journal) == ["journal.id_conflict"]
+
+
+@pytest.mark.parametrize(
+    ("ahead", "reasons"),
+    [
+        (timedelta(minutes=10), []),
+        (timedelta(minutes=10, seconds=1), ["gate.clock_behind"]),
+        (timedelta(days=400), ["gate.clock_behind"]),
+    ],
+)
+def test_a_clock_set_back_behind_the_journal_revives_nothing(
+    ahead: timedelta, reasons: list[str], open_world: OpenJournal
+) -> None:
+    before = scene()
+    world = record(before.world, "note.written", {}, at=NOW + ahead)
+    attempt = replace(honest(before), scene=replace(before, world=world))
+    journal = open_world(world)
+    if reasons:
+        assert refused(attempt, journal) == reasons
+    else:
+        assert shown(attempt, journal, 1).pass_digest == attempt.digest

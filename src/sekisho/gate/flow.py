@@ -3,19 +3,22 @@
 The answer is in the journal before anybody hears it, whichever it is.
 """
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from sekisho.gate.clear import clear
 from sekisho.gate.hold import gate_hold
 from sekisho.gate.records import Cleared
-from sekisho.journal.records import Draft
+from sekisho.journal.records import Draft, Entry
 from sekisho.journal.store import JournalStore
 from sekisho.kernel.digest import document_digest
 from sekisho.kernel.finding import Finding, Refused, bounded_findings, finding
+from sekisho.kernel.instants import format_instant
 from sekisho.kernel.ulid import make_ulid
 from sekisho.passes.duress import Keeper, commits
 from sekisho.passes.evidence import gather_evidence
 from sekisho.passes.fold import establish_trust
+from sekisho.passes.hearing import AHEAD_MAX
 from sekisho.passes.life import GATE_CLEARED, GATE_REFUSED, clearances
 from sekisho.passes.register import Register
 
@@ -49,7 +52,7 @@ def check_psbt(
     try:
         if register is None:
             raise Refused(reasons)  # noqa: TRY301 - recorded like every other refusal
-        on_hold = _on_hold(keeper, register, pass_digest, now)
+        apart = [*_clock_findings(entries, now), *_on_hold(keeper, register, pass_digest, now)]
         try:
             cleared = clear(
                 psbt,
@@ -60,15 +63,24 @@ def check_psbt(
                 now=now,
             )
         except Refused as refused:
-            raise Refused([*refused.findings, *on_hold]) from refused
-        if on_hold:
-            raise Refused(on_hold)  # noqa: TRY301 - the same
+            raise Refused([*refused.findings, *apart]) from refused
+        if apart:
+            raise Refused(apart)  # noqa: TRY301 - the same
         # Record.
         _record_clearance(cleared, journal, now)
     except Refused as refused:
         journal.append(_refusal(refused.findings, pass_digest, entry_id, now))
         raise
     return cleared
+
+
+def _clock_findings(entries: Sequence[Entry], now: datetime) -> list[Finding]:
+    """Return whether this clock is behind the journal: set back, it would revive old passes."""
+    last = max(entries, key=lambda each: each.at)
+    if last.at <= now + AHEAD_MAX:
+        return []
+    at = format_instant(last.at)
+    return [finding("gate.clock_behind", str(last.seq), at=at, now=format_instant(now))]
 
 
 def _on_hold(
