@@ -55,6 +55,7 @@ from world_power import (
 from sekisho.chains.bitcoin.addresses import script_of
 from sekisho.chains.bitcoin.networks import Network
 from sekisho.kernel.money import Sat
+from sekisho.passes.adoption import tally_of
 from sekisho.passes.policy.documents import policy_document
 from sekisho.passes.policy.history import Scope
 from sekisho.passes.policy.records import (
@@ -288,3 +289,10 @@ def test_the_limits_of_a_standing_pass_are_not_the_policys() -> None:
     world = issue(world, *signed)
     found = in_force(world).children[digest_of(standing)]
     assert [found[n].findings for n in (1, 2)] == [(), ()]
+
+
+def test_a_request_dated_back_was_asked_for_when_the_journal_heard_it() -> None:
+    """Else the requester chooses the day whose prices count."""
+    asked = paying(1)
+    world = spoken(filed(BASE, asked), asked, Decision.ASK, "aoki", at=NOW - DAY, heard_at=NOW)
+    assert tally_of(in_force(world), digest_of(asked)).asked_at("aoki") == NOW
