@@ -242,6 +242,39 @@ def test_a_statement_that_was_touched_on_the_way_is_refused(
     assert office.shown(asked["pass_id"])["counted"] == {"security": ["carol"]}, "once"
 
 
+def test_several_statements_are_handed_in_together_and_answered_apart(
+    office: Carried, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, other = office.asked(), office.asked()
+    carried(office, tmp_path / "home", asked["pass_id"], "carol")
+    shutil.copy(office.export(other["pass_id"], "other.bundle"), tmp_path / "home")
+    monkeypatch.chdir(tmp_path / "home")
+    files = []
+    for bundle, each in (("pass.bundle", asked), ("other.bundle", other)):
+        review = ["pass", "review", bundle, "--key", "carol.key", "--terminal", "desk-2"]
+        words = ["--words", " ".join(each["words"]["en"])]
+        code, said = office.bare(*review, "--genesis", office.genesis(), *words)
+        assert code == 0, said
+        files.append(str(Path(said["statement"]).resolve()))
+    forged = json.loads(Path(files[0]).read_text(encoding="utf-8"))
+    forged["approval"]["reason"] = "another"
+    Path("forged").write_text(json.dumps(forged), encoding="utf-8")
+    before = office.entries()
+    Path("junk").write_bytes(b"{}")
+    code, said = office("pass", "submit", *files, str(Path("junk").resolve()))
+    assert (code, office.entries()) == (2, before), "a file that cannot be read stops all of them"
+    told_code, told = office.told("pass", "submit", str(Path("forged").resolve()), files[0])
+    assert (told_code, "refused" in told, f"recorded on pass {asked['pass_id']}" in told) == (
+        3,
+        True,
+        True,
+    )
+    code, said = office("pass", "submit", *files)
+    assert (code, [each["answer"] for each in said["statements"]]) == (0, ["recorded"] * 2)
+    assert [each["counted"] for each in said["statements"]] == [{"security": ["carol"]}] * 2
+    assert office.entries() == before + 2
+
+
 def reviewed(office: Carried, asked: Any, *more: str) -> tuple[int, Any]:  # noqa: ANN401 - JSON
     words = " ".join(asked["words"]["en"])
     return office.bare(

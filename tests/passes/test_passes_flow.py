@@ -17,10 +17,11 @@ from sekisho.kernel.canonical import Json, canonical_bytes
 from sekisho.kernel.errors import BadInputError
 from sekisho.kernel.finding import Refused
 from sekisho.kernel.ulid import make_ulid
-from sekisho.passes.documents import SEQUENCE_MAX, pass_digest, read_approval
+from sekisho.passes.documents import SEQUENCE_MAX, approval_digest, pass_digest, read_approval
 from sekisho.passes.evidence import (
     PASS_ASKED,
     PASS_ISSUED,
+    PASS_STATED,
     WALLET_FILED,
     Said,
     gather_evidence,
@@ -32,9 +33,11 @@ from sekisho.passes.flow import (
     desk_of_pass,
     file_document,
     open_desk,
+    record_statements,
     state,
 )
-from sekisho.passes.records import Approval, Decision, Pass
+from sekisho.passes.hearing import REPEATS_MAX
+from sekisho.passes.records import Approval, Decision, Pass, SignedApproval
 from sekisho.passes.roster import roster_bytes, roster_digest
 from sekisho.passes.sign import sign_approval
 from sekisho.passes.verify import Standing, standing_of
@@ -183,6 +186,85 @@ def test_a_reason_that_could_not_be_read_back_is_not_signed(journal: JournalStor
     with pytest.raises(BadInputError, match=r"approval\.reason"):
         saying(journal, "doi", Decision.REJECT, reason="two\nlines")
     assert journal.size() == before
+
+
+def together(journal: JournalStore, *said: SignedApproval) -> list[str]:
+    """Return each statement's answer, all recorded with one wait for the disk."""
+    answers = record_statements(desk(journal), said, now=NOW)
+    return [
+        "recorded"
+        if isinstance(each, Standing)
+        else each.where
+        if isinstance(each, BadInputError)
+        else each.findings[0].code
+        for each in answers
+    ]
+
+
+def test_of_statements_recorded_together_each_gets_its_own_answer(journal: JournalStore) -> None:
+    """A stranger's statement keeps nobody else's out."""
+    asking(journal)
+    forged = statement(BASE, "doi", Decision.APPROVE, ASKED, key=key_of("mallory"))
+    unread = SignedApproval(document=b"{}", signature=bytes(64))
+    elsewhere = statement(BASE, "baba", Decision.APPROVE, "ab" * 32)
+    own = statement(BASE, "aoki", Decision.APPROVE, ASKED, sequence=90)
+    good = [statement(BASE, who, Decision.APPROVE, ASKED) for who in ("baba", "chiba", "endo")]
+    before = journal.size()
+    said = together(journal, forged, good[0], unread, good[1], elsewhere, own, good[2])
+    assert said == [
+        "passes.signature_invalid",
+        "recorded",
+        "approval.format",
+        "recorded",
+        f"pass {'ab' * 8}",
+        "passes.approved_by_requester",
+        "recorded",
+    ]
+    assert standing_in(journal, digest_of(ASKED)).findings == ()
+    assert [each.kind for each in journal.entries()][before:] == [PASS_STATED] * 3 + [PASS_ISSUED]
+
+
+def test_two_statements_under_one_number_recorded_together_do_not_both_count(
+    journal: JournalStore,
+) -> None:
+    asking(journal)
+    first = statement(BASE, "baba", Decision.APPROVE, ASKED, sequence=90)
+    second = statement(BASE, "baba", Decision.APPROVE, ASKED, sequence=90, terminal_id="desk-2")
+    assert together(journal, first, second) == ["recorded", "passes.sequence_reused"]
+
+
+def test_the_same_words_under_another_signature_keep_no_other_statement_out(
+    journal: JournalStore,
+) -> None:
+    """The id of an entry follows from the words: whoever signs them again is in nobody's way."""
+    asking(journal)
+    baba, chiba = (statement(BASE, who, Decision.APPROVE, ASKED) for who in ("baba", "chiba"))
+    assert together(journal, baba) == ["recorded"]
+    forged = replace(baba, signature=bytes(64))
+    assert together(journal, forged, chiba) == ["passes.signature_invalid", "recorded"]
+    assert together(journal, baba, chiba) == ["recorded", "recorded"]
+    assert len(standing_in(journal, digest_of(ASKED)).ballots) == 3
+
+
+def test_a_place_that_somebody_took_in_the_journal_stops_one_statement_only(
+    journal: JournalStore,
+) -> None:
+    asking(journal)
+    baba, chiba = (statement(BASE, who, Decision.APPROVE, ASKED) for who in ("baba", "chiba"))
+    taken = make_ulid(NOW, approval_digest(baba.document)[:10])
+    journal.append(Draft(entry_id=taken, at=NOW, kind="x.y", actor="x", body={}))
+    assert together(journal, baba, chiba) == ["journal.id_conflict", "recorded"]
+
+
+def test_who_repeats_themselves_without_end_is_told_that_nobody_hears(
+    journal: JournalStore,
+) -> None:
+    asking(journal)
+    again = [
+        statement(BASE, "baba", Decision.APPROVE, ASKED, sequence=90 + number)
+        for number in range(REPEATS_MAX + 1)
+    ]
+    assert together(journal, *again) == ["recorded"] * REPEATS_MAX + ["passes.not_heard"]
 
 
 def test_a_key_of_nobody_signs_nothing(journal: JournalStore) -> None:

@@ -30,7 +30,7 @@ from sekisho.cli.options import (
     read_file,
     unlock,
 )
-from sekisho.cli.output import notes, put_findings, put_json, say, terminal
+from sekisho.cli.output import EXIT_NO, notes, put_findings, put_json, say, terminal
 from sekisho.cli.people import desk_of, signer_of
 from sekisho.cli.policy import put_outcomes
 from sekisho.cli.standing import put_standing
@@ -42,6 +42,7 @@ from sekisho.kernel.canonical import Json, canonical_bytes, parse_json
 from sekisho.kernel.catalogue import findings_json
 from sekisho.kernel.errors import BadInputError
 from sekisho.kernel.fields import Fields
+from sekisho.kernel.finding import Refused
 from sekisho.kernel.instants import format_instant
 from sekisho.kernel.money import format_btc, format_jpy, value_floor_jpy
 from sekisho.kernel.words import digest_words
@@ -55,13 +56,20 @@ from sekisho.passes.flow import (
     draft_approval,
     next_number,
     owner_of_key,
-    record_statement,
+    record_statements,
 )
 from sekisho.passes.judge import case_of
 from sekisho.passes.policy.case import Case, Destination
-from sekisho.passes.records import Claims, Credential, CredentialKind, Decision, Transfer
+from sekisho.passes.records import (
+    Claims,
+    Credential,
+    CredentialKind,
+    Decision,
+    SignedApproval,
+    Transfer,
+)
 from sekisho.passes.register import Register
-from sekisho.passes.shown import subject_of, weak_points
+from sekisho.passes.shown import standing_json, subject_of, weak_points
 from sekisho.passes.verify import Standing, standing_of, time_findings
 from sekisho.wallets.records import Segregation
 
@@ -145,19 +153,66 @@ def review(
 
 @app.command("submit")
 def submit(
-    path: Annotated[Path, typer.Argument(help="A statement file that `review` wrote.")],
+    paths: Annotated[
+        list[Path],
+        typer.Argument(metavar="FILE...", help="Statement files that `review` wrote."),
+    ],
     workspace: WorkspaceOption = Path(),
     *,
     json: JsonOption = False,
 ) -> None:
-    """Record a statement that was signed on another machine."""
-    data = read_file(path, limit_bytes=_STATEMENT_MAX_BYTES)
-    signed = read_statement(Fields(parse_json(data, str(path)), str(path)))
+    """Record statements that were signed on another machine, each answered apart.
+
+    A file that cannot be read stops all of them; one that would not count stops only itself, and
+    the exit code is 3.
+    """
+    statements = [_statement_in(path) for path in paths]
     with installation(workspace) as here:
         desk = desk_of(here)
-        standing = record_statement(desk, signed, now=current_time())
-        subject = subject_of(desk.register, standing)
-    put_standing(standing, as_json=json, subject=subject)
+        answers = record_statements(desk, statements, now=current_time())
+        if len(answers) == 1:
+            (answer,) = answers
+            if not isinstance(answer, Standing):
+                raise answer
+            put_standing(answer, as_json=json, subject=subject_of(desk.register, answer))
+            return
+    if json:
+        each = [_answer_json(*pair) for pair in zip(paths, answers, strict=True)]
+        put_json({"statements": each})
+    else:
+        for path, answer in zip(paths, answers, strict=True):
+            _put_answer(path, answer)
+    if not all(isinstance(each, Standing) for each in answers):
+        raise typer.Exit(EXIT_NO)
+
+
+def _statement_in(path: Path) -> SignedApproval:
+    data = read_file(path, limit_bytes=_STATEMENT_MAX_BYTES)
+    return read_statement(Fields(parse_json(data, str(path)), str(path)))
+
+
+def _answer_json(path: Path, answer: Standing | Refused | BadInputError) -> Json:
+    match answer:
+        case Standing():
+            return {"statement": str(path), "answer": "recorded", **standing_json(answer)}
+        case Refused():
+            found = findings_json(answer.findings)
+            return {"statement": str(path), "answer": "no", "findings": found}
+        case BadInputError():
+            return {"statement": str(path), "answer": "no", "error": str(answer)}
+
+
+def _put_answer(path: Path, answer: Standing | Refused | BadInputError) -> None:
+    match answer:
+        case Standing():
+            asked, lacking = answer.asked, len(answer.findings)
+            lacks = f"it lacks {lacking} more" if lacking else "nothing is lacking"
+            say(f"{path}: recorded on pass {asked.pass_id}, {asked.purpose}; {lacks}.")
+        case Refused():
+            say(f"{path}: refused.")
+            put_findings(answer.findings)
+        case BadInputError():
+            say(f"{path}: {answer}")
 
 
 def put_review(register: Register, standing: Standing) -> None:

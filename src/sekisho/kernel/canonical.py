@@ -63,8 +63,9 @@ def parse_json(data: bytes, where: str) -> Json:
         raise BadInputError(where, f"is larger than {SIZE_MAX_BYTES} bytes")
     try:
         document: Json = _STRICT.decode(data.decode("utf-8", errors="strict"))
-        # UTF-8 holds no lone surrogate; only an escape can.
-        if b"\\u" in data or not _is_plain(document, 0):
+        # UTF-8 holds no lone surrogate; only an escape can. And so few brackets nest no deeper.
+        shallow = data.count(b"{") + data.count(b"[") <= DEPTH_MAX
+        if b"\\u" in data or not (shallow or _is_plain(document, 0)):
             _refuse_unwritable(document, depth=0)
     except UnicodeDecodeError as error:
         raise BadInputError(where, f"is not UTF-8 at byte {error.start}") from error

@@ -1,5 +1,7 @@
 """Passes, children and approvals as documents: what is signed, and how it is read back."""
 
+from functools import lru_cache
+
 from sekisho.chains.bitcoin.networks import network_of_caip2
 from sekisho.chains.bitcoin.transaction import parse_outpoint
 from sekisho.kernel.canonical import Json, canonical_bytes, parse_canonical
@@ -178,8 +180,12 @@ def approval_bytes(approval: Approval) -> bytes:
     )
 
 
+@lru_cache(maxsize=256)
 def read_approval(data: bytes, where: str) -> Approval:
-    """Return the approval in canonical bytes; raises `BadInputError` at the wrong field."""
+    """Return the approval in canonical bytes; raises `BadInputError` at the wrong field.
+
+    Each is read before it is written down, and when the journal is followed.
+    """
     fields = Fields(parse_canonical(data, where), where)
     fields.choice("format", (APPROVAL_FORMAT,))
     approval = Approval(

@@ -4,7 +4,8 @@ Nothing recorded here grants anything. A statement is refused at the door if it 
 that the journal is not filled by strangers; whoever relies on it verifies it again.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import islice
@@ -13,9 +14,9 @@ from sekisho.journal.records import Draft, Entry
 from sekisho.journal.store import JournalStore
 from sekisho.kernel.canonical import Json, canonical_bytes, parse_canonical
 from sekisho.kernel.errors import BadInputError
-from sekisho.kernel.finding import Refused, finding
+from sekisho.kernel.finding import Finding, Refused, finding
 from sekisho.kernel.ulid import make_ulid
-from sekisho.passes.ballots import incoming, why_set_aside
+from sekisho.passes.ballots import Ballot, incoming, why_set_aside
 from sekisho.passes.bundle import bundle_lines
 from sekisho.passes.children import judge_child
 from sekisho.passes.documents import (
@@ -196,49 +197,54 @@ def draft_approval(
 def record_statement(desk: Desk, signed: SignedApproval, *, now: datetime) -> Standing:
     """Record a statement that was signed here or elsewhere, and return where its pass stands.
 
-    Raises `Refused`, and records nothing, if it would not count.
+    Raises `Refused`, and records nothing, if it would not count. A pass that is complete with it
+    is issued.
     """
-    (standing,) = record_statements(desk, [signed], now=now)
-    return standing
+    (answer,) = record_statements(desk, [signed], now=now)
+    if isinstance(answer, Standing):
+        return answer
+    raise answer
 
 
 def record_statements(
     desk: Desk, statements: Sequence[SignedApproval], *, now: datetime
-) -> list[Standing]:
-    """Record several statements, all or none, and return where each one's pass stands then.
+) -> list[Standing | Refused | BadInputError]:
+    """Record what several people said, with one wait for the disk, and answer each of them.
 
-    Raises `Refused`, and records nothing, if one of them would not count. Whatever is complete
-    with them is issued.
+    The answer is where the pass stands when all of it is recorded, or why the statement does not
+    count. One that is refused keeps no other out. Whatever is complete with them is issued.
     """
     # Gather.
-    approvals = [read_approval(each.document, "approval") for each in statements]
-    if any(each.pass_digest not in desk.register.passes for each in approvals):
+    if any(digest not in desk.register.passes for digest in _named(statements)):
         catch_up(desk)
     # Decide.
-    for signed, approval in zip(statements, approvals, strict=True):
+    answers: dict[int, Standing | Refused | BadInputError] = {}
+    heard: dict[int, tuple[SignedApproval, Approval]] = {}
+    for place, signed in enumerate(statements):
         said = Said(seq=desk.register.seq + 1, at=now, signed=signed)
-        _refuse_idle(desk.register, said, approval)
+        try:
+            approval = read_approval(signed.document, "approval")
+            _refuse_idle(desk.register, said, approval)
+        except (Refused, BadInputError) as error:
+            answers[place] = error
+        else:
+            heard[place] = signed, approval
     # Record.
-    _append(
-        desk,
-        [
-            Draft(
-                entry_id=make_ulid(approval.signed_at, approval_digest(signed.document)[:10]),
-                at=now,
-                kind=PASS_STATED,
-                actor=approval.approver,
-                body=statement_body(signed, parse_canonical(signed.document, "approval")),
-            )
-            for signed, approval in zip(statements, approvals, strict=True)
-        ],
-    )
+    try:
+        _append(desk, [_statement_draft(*each, now=now) for each in heard.values()])
+    except Refused as conflict:
+        if len(statements) == 1:
+            return [conflict]
+        # One of them is in the journal with another signature: each alone says which.
+        return [each for one in statements for each in record_statements(desk, [one], now=now)]
     # Act.
-    standings = {
-        digest: standing_of(desk.register, digest)
-        for digest in dict.fromkeys(each.pass_digest for each in approvals)
-    }
+    digests = dict.fromkeys(approval.pass_digest for _, approval in heard.values())
+    standings = {digest: standing_of(desk.register, digest) for digest in digests}
     _issue(desk, list(standings.values()), now=now)
-    return [standings[each.pass_digest] for each in approvals]
+    for place, (_, approval) in heard.items():
+        idle = _why_idle(desk.register, approval)
+        answers[place] = standings[approval.pass_digest] if idle is None else Refused([idle])
+    return [answers[place] for place in range(len(statements))]
 
 
 def issue_due(desk: Desk, *, now: datetime) -> list[Standing]:
@@ -379,17 +385,49 @@ def _issue(desk: Desk, standings: Sequence[Standing], *, now: datetime) -> None:
     )
 
 
+def _named(statements: Iterable[SignedApproval]) -> Iterator[str]:
+    """Yield the digests of the passes that the statements are about, where they can be read."""
+    for each in statements:
+        with suppress(BadInputError):
+            yield read_approval(each.document, "approval").pass_digest
+
+
+def _statement_draft(signed: SignedApproval, approval: Approval, *, now: datetime) -> Draft:
+    return Draft(
+        entry_id=make_ulid(approval.signed_at, approval_digest(signed.document)[:10]),
+        at=now,
+        kind=PASS_STATED,
+        actor=approval.approver,
+        body=statement_body(signed, parse_canonical(signed.document, "approval")),
+    )
+
+
 def _refuse_idle(register: Register, said: Said, approval: Approval) -> None:
     """Raise `Refused` if the statement could never count; `BadInputError`: it concerns nothing."""
     known = register.passes.get(approval.pass_digest)
     if known is None:
         raise BadInputError(f"pass {approval.pass_digest[:16]}", "is not in the journal")
-    ballot = weighed(register, said, approval)
+    reason = _set_aside(register, weighed(register, said, approval), known.asked)
+    if reason is not None:
+        raise Refused([reason])
+
+
+def _why_idle(register: Register, approval: Approval) -> Finding | None:
+    """Return why a statement that was recorded does not count, or None.
+
+    It may be what was recorded with it or just before: the same number, another roster.
+    """
+    asked = register.passes[approval.pass_digest].asked
+    for ballot in register.ballots[approval.pass_digest]:
+        if ballot.approval == approval:
+            return _set_aside(register, ballot, asked)
+    return finding("passes.not_heard", approval.approver)
+
+
+def _set_aside(register: Register, ballot: Ballot, asked: Pass) -> Finding | None:
     live = dict(register.live)
-    proposed = proposed_roster(register, known.asked)
+    proposed = proposed_roster(register, asked)
     if proposed is not None:
         theirs = incoming(proposed, live, silent=register.suspended, retired=register.retired)
         live = theirs | live
-    reason = why_set_aside(ballot, known.asked, live, register.passkeys)
-    if reason is not None:
-        raise Refused([reason])
+    return why_set_aside(ballot, asked, live, register.passkeys)
