@@ -1,8 +1,10 @@
 """One voice that repeats itself, and many that are nobody's: the journal must stay readable."""
 
+import pytest
+from credence_agreed import agreed
 from world import World, digest_of, evidence_of, register, reject, statement, transfer_pass
 from world_coins import STRANGER, payment
-from world_people import NOW, QUORUM_PEOPLE, key_of
+from world_people import NOW, QUORUM_PEOPLE, key_of, person
 from world_power import (
     COINS,
     HOT,
@@ -19,12 +21,13 @@ from world_power import (
     standing_world,
 )
 
-from sekisho.passes.hearing import FORGERIES_MAX, REPEATS_MAX
-from sekisho.passes.records import Decision, Pass
+from sekisho.passes.hearing import FORGERIES_MAX, REPEATS_MAX, STRANGERS_MAX
+from sekisho.passes.records import Decision, Pass, Quorum
 from sekisho.passes.verify import standing_of
 from sekisho.watch.credence import weigh
 
 BASE = register(powers(), HOT)
+STRANGERS = 20
 ASKED = transfer_pass(BASE, HOT, [payment(STRANGER, 1_000)], COINS[0])
 
 
@@ -110,3 +113,42 @@ def test_forged_children_use_no_number_up() -> None:
     after = in_force(issue(world, *forged, true))
     assert list(after.child_places) == [name_of(true)]
     assert after.children[digest_of(standing)][1].findings == ()
+
+
+@pytest.mark.parametrize("flood", [STRANGERS_MAX - 1, STRANGERS_MAX])
+def test_people_whom_only_a_proposed_roster_lists_are_heard_so_often(flood: int) -> None:
+    """Whoever can write the journal files a roster of keys of their own making, and signs.
+
+    Gate and watcher stop hearing strangers at the same statement; our own people are heard on.
+    """
+    strangers = [person(f"stranger-{number}", "security") for number in range(STRANGERS)]
+    lawyer = person("lawyer", "legal")
+    now = in_force(BASE).roster
+    admin, wider = (
+        Quorum(at_least=tuple(sorted((*each.at_least, ("legal", 1)))))
+        for each in (now.quorum_admin, now.quorum_recovery)
+    )
+    world, asked = proposal(
+        BASE,
+        roster_next(
+            BASE,
+            departments=tuple(sorted((*now.departments, "legal"))),
+            people=(*now.people, *strangers, lawyer),
+            quorum_admin=admin,
+            quorum_recovery=wider,
+        ),
+    )
+    pairs = [(who.person_id, number) for number in range(REPEATS_MAX) for who in strangers]
+    flooded = heard(
+        world,
+        *(
+            statement(world, who, Decision.APPROVE, asked, sequence=1 + number)
+            for who, number in pairs[:flood]
+        ),
+    )
+    flooded = spoken(flooded, asked, Decision.APPROVE, *QUORUM_PEOPLE, "lawyer")
+    agreed(evidence_of(flooded), flooded.genesis_digest)
+    register = in_force(flooded)
+    assert register.roster.version == (2 if flood < STRANGERS_MAX else 1)
+    heard_of_ours = [each.approval.approver for each in register.ballots[digest_of(asked)]]
+    assert set(QUORUM_PEOPLE) <= set(heard_of_ours)

@@ -33,7 +33,7 @@ from world import (
     transfer_pass,
     void,
 )
-from world_coins import STRANGER, payment
+from world_coins import STRANGER, address_at, payment
 from world_people import DAY, NOW, QUORUM_PEOPLE, roster
 from world_policy import OPEN_POLICY
 from world_power import (
@@ -52,9 +52,9 @@ from world_power import (
     suspended,
 )
 
-from sekisho.chains.bitcoin.addresses import script_of
+from sekisho.chains.bitcoin.addresses import address_of, script_of
 from sekisho.chains.bitcoin.networks import Network
-from sekisho.kernel.money import Sat
+from sekisho.kernel.money import Jpy, Sat
 from sekisho.passes.adoption import tally_of
 from sekisho.passes.policy.documents import policy_document
 from sekisho.passes.policy.history import Scope
@@ -62,10 +62,12 @@ from sekisho.passes.policy.records import (
     AllowList,
     Bound,
     FirstTime,
+    LookAlike,
+    Price,
     TimeLockStep,
     Window,
 )
-from sekisho.passes.records import Decision, Quorum, SubjectType
+from sekisho.passes.records import Claims, Decision, PriceQuote, Quorum, SubjectType
 from sekisho.passes.verify import standing_of
 from sekisho.wallets.allow_list import AllowedDestination, allow_list_bytes
 from sekisho.wallets.allow_list import AllowList as Listed
@@ -296,3 +298,39 @@ def test_a_request_dated_back_was_asked_for_when_the_journal_heard_it() -> None:
     asked = paying(1)
     world = spoken(filed(BASE, asked), asked, Decision.ASK, "aoki", at=NOW - DAY, heard_at=NOW)
     assert tally_of(in_force(world), digest_of(asked)).asked_at("aoki") == NOW
+
+
+def test_a_request_dated_back_is_judged_by_the_prices_of_the_day_it_was_heard() -> None:
+    """Both account for it: `codes` holds the watcher to what the gate says."""
+    rule = Price(sources_min=2, spread_max_bps=1, age_max_seconds=3600, reference="none")
+    base = base_under(policy_with(price=rule))
+    yesterday = NOW - DAY
+    one = PriceQuote(source="one", price_jpy=Jpy(10_000_000), quoted_at=yesterday)
+    quotes = (one, replace(one, source="two"))
+    asked = paying(1, base=base, claims=Claims(prices=quotes, balances=()))
+    back = spoken(filed(base, asked), asked, Decision.ASK, "aoki", at=yesterday, heard_at=NOW)
+    assert codes(spoken(back, asked, Decision.APPROVE, *QUORUM_PEOPLE), asked) == [
+        "price_sources_too_few"
+    ]
+    then = spoken(filed(base, asked), asked, Decision.ASK, "aoki", at=yesterday)
+    assert codes(spoken(then, asked, Decision.APPROVE, *QUORUM_PEOPLE), asked) == []
+
+
+def made_to_resemble(address: str) -> str:
+    """Return a valid address whose first 24 characters are those of a P2WPKH address."""
+    script = script_of(address, Network.MAIN, "address")
+    return address_of(script[:14] + bytes(8), Network.MAIN) or ""
+
+
+@pytest.mark.parametrize("branch", [0, 1])
+def test_an_address_made_to_resemble_one_of_our_own_wallets_is_refused(branch: int) -> None:
+    """Who sweeps to cold reads the first characters; nobody was ever paid at either address."""
+    rule = LookAlike(bits_max=28, reference="none")
+    base = base_under(policy_with(look_alike=rule))
+    ours = address_at(HOT, 2, branch=branch)
+    for address, found in ((made_to_resemble(ours), ["destination_lookalike"]), (ours, [])):
+        asked = transfer_pass(bound(base), HOT, [payment(address, 10_000)], COINS[0])
+        world = agreed_by(base, asked)
+        assert codes(world, asked) == found
+        for why in standing_of(in_force(world), digest_of(asked)).findings:
+            assert dict(why.facts)["resembles"] == ours
