@@ -1,8 +1,9 @@
 """Little chains of really serialised blocks, and a naive reading of what they do to us."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
+from typing import TypeAlias
 
 from hypothesis import strategies as st
 
@@ -10,11 +11,15 @@ from sekisho.chains.bitcoin.blocks import merkle_root_of, parse_block
 from sekisho.chains.bitcoin.digests import sha256_twice
 from sekisho.chains.bitcoin.transaction import OutPoint, Transaction, TxIn, TxOut
 from sekisho.kernel.money import Sat
+from sekisho.watch.raw_block import RawBlock, Reading
 
 OURS = (b"\x51", b"\x00\x14" + b"\x11" * 20, b"\xa9\x14" + b"\x22" * 20 + b"\x87", b"\x33" * 70)
 THEIRS = (b"", b"\x52", b"\x00\x14" + b"\x44" * 20, b"\x55" * 300)
 NOTHING = OutPoint(txid="0" * 64, vout=0xFFFFFFFF)
+EASY_BITS = 0x207FFFFF
+"""Those of regtest: every second hash meets them."""
 _RESERVED = bytes(32)
+Held: TypeAlias = Sequence[Transaction]
 
 
 def transaction(
@@ -56,6 +61,37 @@ def block(previous: bytes, transactions: list[Transaction], *, number: int) -> b
     root, _ = merkle_root_of([bytes.fromhex(each.txid)[::-1] for each in everything])
     header = (2).to_bytes(4, "little") + previous + root + number.to_bytes(12, "little")
     return b"".join([header, bytes([len(everything)]), *(each.serialize() for each in everything)])
+
+
+def mined(raw: bytes, bits: int = EASY_BITS) -> bytes:
+    """Return the block with these bits, and a nonce with which its hash meets them."""
+    target = (bits & 0x7FFFFF) << 8 * ((bits >> 24) - 3)
+    for nonce in count():
+        tried = raw[:72] + bits.to_bytes(4, "little") + nonce.to_bytes(4, "little") + raw[80:]
+        if int.from_bytes(hash_of(tried), "little") <= target:
+            break
+    return tried
+
+
+def mined_chain(
+    previous: bytes, size: int, *, bits: int = EASY_BITS, first: int = 1, held: Held = ()
+) -> list[bytes]:
+    """Return blocks upon `previous`, numbered from `first`; the first one holds transactions."""
+    blocks: list[bytes] = []
+    for number in range(first, first + size):
+        raw = block(previous, [] if blocks else list(held), number=number)
+        blocks.append(mined(raw, bits))
+        previous = hash_of(blocks[-1])
+    return blocks
+
+
+def reading(blocks: Iterable[bytes]) -> Reading:
+    """Return what reads these blocks, in their order."""
+    raws = [
+        RawBlock(data=each, where=f"block {position}", position=position)
+        for position, each in enumerate(blocks)
+    ]
+    return lambda wanted: (raw for raw in raws if wanted(raw.position))
 
 
 def hash_of(raw: bytes) -> bytes:

@@ -31,7 +31,8 @@ from sekisho.passes.bundle import open_bundle
 from sekisho.passes.documents import approval_digest
 from sekisho.passes.evidence import statement_body
 from sekisho.passes.policy.records import Passkeys
-from sekisho.passes.records import Decision, Pass
+from sekisho.passes.records import Decision, Pass, Transfer
+from sekisho.passes.spendings import WATCH_SETTLED
 
 pytestmark = pytest.mark.enable_socket  # an event loop is made of a pair of sockets
 
@@ -78,6 +79,34 @@ def test_three_departments_approve_with_passkeys(console: Console, asked: Pass) 
     standing = console.standing(asked)
     assert standing.findings == ()
     assert {each.approval.method.value for each in standing.ballots[1:]} == {"webauthn-browser"}
+
+
+@pytest.mark.parametrize(("verdict", "state"), [("matched", "settled"), ("unmatched", "dead")])
+def test_what_the_watcher_saw_of_the_anchor_ends_a_pass(
+    console: Console, browser: Browser, asked: Pass, verdict: str, state: str
+) -> None:
+    browser.login("baba")
+    assert browser.get(f"/api/passes/{asked.pass_id}").json()["state"] == "asked"
+    transfer = asked.action
+    assert isinstance(transfer, Transfer)
+    judged: dict[str, Json] = {
+        "txid": "cd" * 32,
+        "verdict": verdict,
+        "pass_id": asked.pass_id if state == "settled" else "",
+    }
+    settled: dict[str, Json] = {
+        "txid": "cd" * 32,
+        "block_hash": "ab" * 32,
+        "confirmations": 6,
+        "anchors": [str(transfer.anchor)],
+    }
+    for number, (kind, body) in enumerate((("watch.judged", judged), (WATCH_SETTLED, settled))):
+        entry_id = make_ulid(NOW, bytes([number]) * 10)
+        draft = Draft(entry_id=entry_id, at=NOW, kind=kind, actor="watch", body=body)
+        console.journal.append(draft)
+    assert browser.get(f"/api/passes/{asked.pass_id}").json()["state"] == state
+    listed = browser.get("/api/passes").json()["passes"]
+    assert {each["pass_id"]: each["state"] for each in listed}[asked.pass_id] == state
 
 
 @pytest.mark.parametrize(("decision", "state"), [("reject", "rejected"), ("void", "voided")])

@@ -3,7 +3,8 @@
 from datetime import datetime, timedelta
 
 import pytest
-from attacks import ALLOWED, ASKED, AT_HAND, COIN, OTHER
+from attacks import ALLOWED, ASKED, AT_HAND, BASE, COIN, OTHER, WALLET
+from gate_psbts import Coins, psbt_of
 from world import (
     World,
     approve,
@@ -17,11 +18,14 @@ from world import (
     trust_of,
     void,
 )
-from world_coins import STRANGER, spending, txout
+from world_coins import STRANGER, funding, script_at, spending, txout
 from world_people import NOW
 
+from sekisho.chains.bitcoin.transaction import OutPoint, TxOut
+from sekisho.gate.clear import clear
 from sekisho.kernel.canonical import Json
 from sekisho.kernel.errors import BadInputError
+from sekisho.kernel.money import Sat
 from sekisho.passes.evidence import PASS_ISSUED
 from sekisho.passes.life import (
     GATE_CLEARED,
@@ -30,9 +34,17 @@ from sekisho.passes.life import (
     PassState,
     clearances,
     issued_digest,
+    state_by_journal,
     state_of_pass,
 )
 from sekisho.passes.records import Pass
+from sekisho.passes.spendings import (
+    WATCH_SETTLED,
+    Spending,
+    Spendings,
+    read_spending,
+    spending_body,
+)
 from sekisho.passes.verify import standing_of
 
 SPEND = spending([COIN], [txout(STRANGER, 10_000_000)])
@@ -73,8 +85,24 @@ def test_before_signing_people_and_time_end_it(world: World) -> None:
     assert state(void(reject(world, ASKED), ASKED, by="fujii")) is PassState.VOIDED
     assert state(world, now=LATER) is PassState.EXPIRED
     assert state(world, now=LATER - timedelta(seconds=1)) is not PassState.EXPIRED
-    for fate in (AnchorFate.SPENT_AS_ALLOWED, AnchorFate.SPENT_OTHERWISE):
-        assert state(world, anchor=fate) is PassState.DEAD
+    assert state(world, anchor=AnchorFate.SPENT_OTHERWISE) is PassState.DEAD
+
+
+@pytest.mark.parametrize("world", [AT_HAND, ISSUED, SIGNED])
+def test_what_was_done_as_allowed_is_settled_whoever_signed_it(world: World) -> None:
+    """Also where the gate was not asked: nobody must take it for what can be asked for again."""
+    done = AnchorFate.SPENT_AS_ALLOWED
+    for ended in (world, reject(world, ASKED), void(world, ASKED)):
+        assert state(ended, anchor=done) is PassState.SETTLED
+        assert state(ended, anchor=done, now=LATER) is PassState.SETTLED
+
+
+def test_what_ended_a_pass_before_anything_was_signed_stays_the_reason() -> None:
+    gone = AnchorFate.SPENT_OTHERWISE
+    assert state(reject(ISSUED, ASKED), anchor=gone) is PassState.REJECTED
+    assert state(void(ISSUED, ASKED), anchor=gone) is PassState.VOIDED
+    assert state(ISSUED, anchor=gone, now=LATER) is PassState.EXPIRED
+    assert state(SIGNED, anchor=gone, now=LATER) is PassState.DEAD
 
 
 @pytest.mark.parametrize(
@@ -155,3 +183,133 @@ def test_an_unreadable_issue_issues_nothing() -> None:
     world = record(record(ALLOWED, PASS_ISSUED, {}), PASS_ISSUED, {"pass_digest": "x"})
     assert {issued_digest(each) for each in entries_of(world)} == {""}
     assert issued_digest(entries_of(issued(world, ASKED))[-1]) == digest_of(ASKED)
+
+
+# By what the watcher wrote down ------------------------------------------------------------------
+
+BOTH = issued(approve(ask(ISSUED, OTHER), OTHER), OTHER)
+"""Two passes on one anchor."""
+BOTH_SIGNED = cleared(cleared(BOTH, ASKED, SPEND), OTHER, SPEND)
+SPENT = Spending(txid=SPEND.txid, block_hash="ab" * 32, confirmations=6, anchors=(COIN,))
+
+
+def judged(world: World, verdict: str, asked: Pass | None = ASKED, *, txid: str = "") -> World:
+    body: dict[str, Json] = {
+        "txid": txid or SPEND.txid,
+        "verdict": verdict,
+        "pass_id": "" if asked is None else asked.pass_id,
+        "findings": [],
+    }
+    return record(world, "watch.judged", body)
+
+
+def spent(world: World, **changes: Json) -> World:
+    return record(world, WATCH_SETTLED, {**spending_body(SPENT), **changes})
+
+
+def seen(world: World, asked: Pass = ASKED) -> PassState:
+    """Return the state by the journal alone."""
+    entries = entries_of(world)
+    return state_by_journal(
+        standing_of(trust_of(world), digest_of(asked)),
+        issued=True,
+        cleared=clearances(entries),
+        spendings=Spendings(entries),
+        now=NOW,
+    )
+
+
+def test_a_spending_is_read_as_it_was_written() -> None:
+    assert read_spending(entries_of(spent(BASE))[-1]) == SPENT
+
+
+@pytest.mark.parametrize("verdict", ["matched", "replacement"])
+def test_what_kept_to_the_pass_settles_it(verdict: str) -> None:
+    assert seen(spent(judged(SIGNED, verdict))) is PassState.SETTLED
+    assert seen(judged(spent(SIGNED), verdict)) is PassState.SETTLED
+    assert seen(judged(SIGNED, verdict)) is PassState.SIGNED_LIVE, "not at depth yet"
+
+
+@pytest.mark.parametrize(
+    ("verdict", "named"),
+    [("deviating", ASKED), ("unmatched", None), ("reused", OTHER)],
+)
+def test_whatever_else_spends_the_anchor_kills_it(verdict: str, named: Pass | None) -> None:
+    world = spent(judged(SIGNED, verdict, named))
+    assert seen(world) is PassState.DEAD
+    assert seen(judged(world, "matched")) is PassState.SETTLED, "an alarm was taken back"
+
+
+@pytest.mark.parametrize(
+    "verdict", ["undetermined", "expired", "deposit", "poisoning", "nonsense"]
+)
+def test_what_nobody_could_judge_is_not_taken_for_another_payment(verdict: str) -> None:
+    assert seen(spent(SIGNED)) is PassState.SIGNED_LIVE
+    assert seen(spent(judged(SIGNED, verdict))) is PassState.SIGNED_LIVE
+
+
+def test_of_two_passes_on_one_anchor_one_is_settled_and_the_other_dead() -> None:
+    world = spent(judged(BOTH_SIGNED, "replacement", OTHER))
+    assert (seen(world, OTHER), seen(world, ASKED)) == (PassState.SETTLED, PassState.DEAD)
+    unsigned = spent(judged(BOTH, "matched", OTHER))
+    assert (seen(unsigned, OTHER), seen(unsigned, ASKED)) == (PassState.SETTLED, PassState.DEAD)
+
+
+def test_another_anchor_or_another_transaction_says_nothing() -> None:
+    elsewhere = str(OutPoint(txid=COIN.txid, vout=COIN.vout + 1))
+    assert seen(spent(judged(SIGNED, "matched"), anchors=[elsewhere])) is PassState.SIGNED_LIVE
+    world = spent(judged(SIGNED, "matched", txid="cd" * 32))
+    assert seen(world) is PassState.SIGNED_LIVE
+
+
+def test_after_a_reorganisation_what_was_seen_last_counts() -> None:
+    world = judged(judged(SIGNED, "matched"), "unmatched", None, txid="cd" * 32)
+    for last, expected in ((SPEND.txid, PassState.SETTLED), ("cd" * 32, PassState.DEAD)):
+        first = "cd" * 32 if last == SPEND.txid else SPEND.txid
+        assert seen(spent(spent(world, txid=first), txid=last)) is expected
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"confirmations": 5},
+        {"confirmations": "6"},
+        {"confirmations": True},
+        {"anchors": []},
+        {"anchors": "x"},
+        {"anchors": [""]},
+        {"anchors": [str(COIN), 1]},
+        {"txid": "x"},
+        {"block_hash": ""},
+        {"more": ""},
+    ],
+)
+def test_an_entry_that_cannot_be_read_says_nothing(changes: dict[str, Json]) -> None:
+    world = spent(judged(SIGNED, "matched"), **changes)
+    with pytest.raises(BadInputError):
+        read_spending(entries_of(world)[-1])
+    assert seen(world) is PassState.SIGNED_LIVE
+    assert seen(spent(world)) is PassState.SETTLED
+
+
+@pytest.mark.parametrize("body", [{}, {"verdict": "matched"}, {"verdict": []}])
+def test_a_verdict_that_cannot_be_read_says_nothing(body: dict[str, Json]) -> None:
+    assert seen(spent(record(SIGNED, "watch.judged", body))) is PassState.SIGNED_LIVE
+
+
+@pytest.mark.parametrize("verdict", ["matched", "unmatched"])
+def test_the_gate_asks_signatures_and_not_what_is_said_of_the_anchor(verdict: str) -> None:
+    change = TxOut(amount_sat=Sat(89_990_000), script=script_at(WALLET, branch=1))
+    unsigned = spending([COIN], [txout(STRANGER, 10_000_000), change])
+    forged = spent(judged(ISSUED, verdict))
+    assert seen(forged) in {PassState.SETTLED, PassState.DEAD}
+    trust = trust_of(forged)
+    answer = clear(
+        psbt_of(unsigned, Coins(previous=(funding(WALLET, 10**8),), wallets=(WALLET,))),
+        pass_digest=digest_of(ASKED),
+        register=trust,
+        book=trust.book(),
+        used=clearances(entries_of(forged)),
+        now=NOW,
+    )
+    assert answer.txid == unsigned.txid

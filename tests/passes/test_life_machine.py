@@ -224,17 +224,16 @@ class LifeOfTwoPasses(RuleBasedStateMachine):
 
     def expected(self, which: int) -> PassState:
         known = self.known[which]
+        if self.anchor is AnchorFate.SPENT_AS_ALLOWED:
+            return PassState.SETTLED
         if known.txids:
-            return {
-                AnchorFate.UNSPENT: PassState.SIGNED_LIVE,
-                AnchorFate.SPENT_AS_ALLOWED: PassState.SETTLED,
-                AnchorFate.SPENT_OTHERWISE: PassState.DEAD,
-            }[self.anchor]
+            spent = self.anchor is AnchorFate.SPENT_OTHERWISE
+            return PassState.DEAD if spent else PassState.SIGNED_LIVE
         if known.voided or known.rejected:
             return PassState.VOIDED if known.voided else PassState.REJECTED
         if self.now >= PASSES[which].expires_at:
             return PassState.EXPIRED
-        if self.anchor is not AnchorFate.UNSPENT:
+        if self.anchor is AnchorFate.SPENT_OTHERWISE:
             return PassState.DEAD
         if not known.allowed:
             return PassState.ASKED

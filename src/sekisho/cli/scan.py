@@ -20,6 +20,7 @@ from sekisho.kernel.errors import BadInputError
 from sekisho.kernel.finding import Finding
 from sekisho.kernel.instants import format_instant
 from sekisho.kernel.money import format_btc
+from sekisho.passes.spendings import Spending, spending_body
 from sekisho.respond.flow import open_incident
 from sekisho.respond.incident import incident_document
 from sekisho.respond.records import Incident
@@ -52,8 +53,9 @@ def run(
     """Search block files for movements of the workspace's wallets and match each to a pass.
 
     A coin is known by the transaction that made it. Where that is in none of the files, let
-    `sekisho wallets observe` see it first, or its spending is not found. Exit code 3 if any
-    movement is an alarm or could not be judged.
+    `sekisho wallets observe` see it first, or its spending is not found. A pass is settled or dead
+    when the files hold six confirmations of what spent its anchor. Exit code 3 if any movement is
+    an alarm or could not be judged.
     """
     if seen is not None:
         with installation(workspace) as here:
@@ -69,11 +71,13 @@ def run(
                 "transactions": found.transactions,
                 "bytes": blocks.size,
                 "movements": [_movement_json(each, incidents) for each in found.judged],
+                "settled": [spending_body(each) for each in found.settled],
                 "findings": findings_json(unread),
             }
         )
     else:
         _show(found.judged, unread, incidents)
+        say(*(_settled_line(each) for each in found.settled))
         say(
             f"Searched {found.blocks:,} blocks, {found.transactions:,} transactions, "
             f"{blocks.size:,} bytes: {len(found.judged):,} movements of ours."
@@ -145,6 +149,14 @@ def _what_moved(judged: Judged) -> str:
     fee = "unknown" if verdict.fee_sat is None else f"{format_btc(verdict.fee_sat)} BTC"
     under = f", pass {verdict.pass_id}" if verdict.pass_id else ", no pass"
     return f"{format_btc(verdict.left_sat)} BTC left {wallets}, fee {fee}{under}"
+
+
+def _settled_line(spending: Spending) -> str:
+    """Return in one line which anchors are spent for good."""
+    anchors = ", ".join(str(each) for each in spending.anchors)
+    return (
+        f"{spending.confirmations:,} confirmations of {spending.txid}: it spent anchor {anchors}."
+    )
 
 
 def _incident_lines(incident: Incident) -> tuple[str, str]:

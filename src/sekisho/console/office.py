@@ -25,6 +25,7 @@ from sekisho.passes.fold import why_not_trusted
 from sekisho.passes.life import Clearance, PassState, clearances, state_by_journal
 from sekisho.passes.records import Credential, CredentialKind, Person
 from sekisho.passes.register import CredentialKey
+from sekisho.passes.spendings import Spendings
 from sekisho.passes.verify import Standing, standing_of
 
 CheckpointReader = Callable[[], tuple[bytes, int]]
@@ -56,6 +57,7 @@ class Office:
     pace: Pace = field(default_factory=Pace)
     tickets: Tickets = field(default_factory=Tickets)
     cleared: list[Clearance] = field(default_factory=list)
+    spendings: Spendings = field(default_factory=Spendings)
     damaged: list[Finding] = field(default_factory=list)
     """The gate's clearances that cannot be read. Of which pass they are, nobody can say."""
     login_counts: dict[CredentialKey, int] = field(default_factory=dict)
@@ -74,6 +76,7 @@ class Office:
             for entry in self.desk.journal.entries(after_seq=self._followed_seq):
                 self.tickets.follow(entry)
                 self._clear(entry)
+                self.spendings.follow(entry)
                 self._followed_seq = entry.seq
             catch_up(self.desk)
             register = self.desk.register
@@ -139,5 +142,6 @@ class Office:
             standing,
             issued=standing.digest in desk.issued,
             cleared=[each for each in self.cleared if each.pass_digest == standing.digest],
+            spendings=self.spendings,
             now=self.clock(),
         )

@@ -6,6 +6,9 @@
 
 After a signature exists, nothing that people say ends the pass: a signed transaction can still be
 mined, so it is over only when its anchor is spent, at depth.
+
+A state is a word for people and grants nothing: gate and watcher never read it. An entry that
+lies, or that cannot be read, leads to a wrong word at most.
 """
 
 from collections.abc import Iterable, Sequence
@@ -17,6 +20,8 @@ from sekisho.journal.records import Entry
 from sekisho.kernel.errors import BadInputError
 from sekisho.kernel.fields import Fields
 from sekisho.passes.evidence import PASS_ISSUED
+from sekisho.passes.records import Transfer
+from sekisho.passes.spendings import Spendings
 from sekisho.passes.verify import Standing
 
 GATE_CLEARED = "gate.cleared"
@@ -41,6 +46,7 @@ class AnchorFate(StrEnum):
     """What the chain says of a pass's anchor outpoint."""
 
     UNSPENT = "unspent"
+    """As far as is known, or by what nobody could judge."""
     SPENT_AS_ALLOWED = "spent_as_allowed"
     """At depth, by a transaction that does what the pass allows."""
     SPENT_OTHERWISE = "spent_otherwise"
@@ -101,15 +107,17 @@ def state_of_pass(
     anchor: AnchorFate,
     now: datetime,
 ) -> PassState:
-    """Return where the pass is in its life at `now`; clearances of other passes do not matter."""
+    """Return where the pass is in its life at `now`; clearances of other passes do not matter.
+
+    What was done as the pass allows is settled, also where the gate was not asked: people must not
+    take it for something that can be asked for again. Whatever ended a pass before the gate
+    cleared anything remains the reason that is shown when its coin is spent by another.
+    """
+    if anchor is AnchorFate.SPENT_AS_ALLOWED:
+        return PassState.SETTLED
     if any(each.pass_digest == standing.digest for each in cleared):
-        match anchor:
-            case AnchorFate.SPENT_AS_ALLOWED:
-                return PassState.SETTLED
-            case AnchorFate.SPENT_OTHERWISE:
-                return PassState.DEAD
-            case AnchorFate.UNSPENT:
-                return PassState.SIGNED_LIVE
+        spent = anchor is AnchorFate.SPENT_OTHERWISE
+        return PassState.DEAD if spent else PassState.SIGNED_LIVE
     codes = {each.code for each in standing.findings}
     if "passes.voided" in codes:
         return PassState.VOIDED
@@ -117,7 +125,7 @@ def state_of_pass(
         return PassState.REJECTED
     if now >= standing.asked.expires_at:
         return PassState.EXPIRED
-    if anchor is not AnchorFate.UNSPENT:
+    if anchor is AnchorFate.SPENT_OTHERWISE:
         return PassState.DEAD
     if codes:
         return PassState.ASKED
@@ -126,14 +134,33 @@ def state_of_pass(
 
 
 def state_by_journal(
-    standing: Standing, *, issued: bool, cleared: Sequence[Clearance], now: datetime
+    standing: Standing,
+    *,
+    issued: bool,
+    cleared: Sequence[Clearance],
+    spendings: Spendings,
+    now: datetime,
 ) -> PassState:
-    """Return where the pass is in its life, as far as the journal alone can say.
-
-    How deep a spending of the anchor lies, only a node can say.
-    """
+    """Return where the pass is in its life, by the journal: the watcher wrote down what it saw."""
     if standing.adopted is not None:
         return PassState.SETTLED
     return state_of_pass(
-        standing, issued=issued, cleared=cleared, anchor=AnchorFate.UNSPENT, now=now
+        standing,
+        issued=issued,
+        cleared=cleared,
+        anchor=_anchor_fate(standing, spendings),
+        now=now,
     )
+
+
+def _anchor_fate(standing: Standing, spendings: Spendings) -> AnchorFate:
+    action = standing.asked.action
+    if not isinstance(action, Transfer):
+        return AnchorFate.UNSPENT
+    match spendings.keeps_to(action.anchor, standing.asked.pass_id):
+        case None:
+            return AnchorFate.UNSPENT
+        case True:
+            return AnchorFate.SPENT_AS_ALLOWED
+        case False:
+            return AnchorFate.SPENT_OTHERWISE

@@ -4,6 +4,7 @@ The state is gathered before a transaction comes; from its bytes to the durable 
 only parsing, matching and one append.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -27,6 +28,7 @@ from sekisho.kernel.finding import Finding, Refused, bounded_findings, finding
 from sekisho.kernel.ulid import make_ulid
 from sekisho.passes.duress import Keeper, Stated, hold_of
 from sekisho.passes.evidence import gather_evidence
+from sekisho.passes.spendings import CONFIRMATIONS_MIN, WATCH_SETTLED, Spending, spending_body
 from sekisho.wallets.coins import fold_holdings
 from sekisho.wallets.registry import open_book
 from sekisho.watch.chain_order import in_chain_order
@@ -35,6 +37,7 @@ from sekisho.watch.match import match
 from sekisho.watch.movement import reconstruct, revealed_scripts
 from sekisho.watch.raw_block import Reading
 from sekisho.watch.records import Movement, Verdict, VerdictKind, WatchState
+from sekisho.watch.settle import settled, spendings_of, unrecorded
 from sekisho.watch.state import WATCH_JUDGED, by_anchor, state_of, weigh_entries
 from sekisho.watch.voices import committed, voices
 
@@ -42,6 +45,7 @@ _KEPT = frozenset({VerdictKind.MATCHED, VerdictKind.REPLACEMENT})
 _REVEALING = frozenset({ScriptKind.P2PKH, ScriptKind.P2SH, ScriptKind.P2WPKH, ScriptKind.P2WSH})
 """What is paid to a hash: nobody spends it without showing what was hashed."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_TAG_OF_ID = {WATCH_JUDGED: "watch-verdict", WATCH_SETTLED: "watch-spending"}
 
 
 @dataclass(slots=True)
@@ -53,8 +57,8 @@ class Watch:
     outputs: dict[OutPoint, TxOut]
     """Outputs of transactions whose bytes we hold; what inputs are proven against."""
     state: WatchState
-    judged: dict[str, Entry]
-    """Verdicts already in the journal, by their derived id."""
+    recorded: dict[str, Entry]
+    """Verdicts and spendings already in the journal, by their derived id."""
     keeper: Keeper | None = None
     statements: tuple[Stated, ...] = ()
     """What was said, as far as the keeper holds openings."""
@@ -97,7 +101,7 @@ def open_watch(
         network=network_of_caip2(chains.pop(), "wallet.chain"),
         outputs=dict(holdings.outputs),
         state=state,
-        judged={entry.entry_id: entry for entry in entries if entry.kind == WATCH_JUDGED},
+        recorded={entry.entry_id: entry for entry in entries if entry.kind in _TAG_OF_ID},
         keeper=keeper,
         statements=() if keeper is None else voices(evidence, keeper.openings),
         committed=committed(evidence, credence.roster_digest),
@@ -129,7 +133,7 @@ def judge_parsed(watch: Watch, transaction: Transaction, *, now: datetime) -> Ju
         verdict = _if_signed(verdict, movement)
     if verdict.kind in _KEPT:
         verdict = _unless_held(watch, verdict, now)
-    entry = _recorded(watch, verdict, now)
+    entry = _recorded(watch, WATCH_JUDGED, verdict_document(verdict), now)
     _follow(watch, movement, verdict)
     return Judged(movement=movement, verdict=verdict, entry=entry)
 
@@ -200,37 +204,38 @@ def verdict_document(verdict: Verdict) -> dict[str, Json]:
     }
 
 
-def _recorded(watch: Watch, verdict: Verdict, now: datetime) -> Entry:
-    """Return the entry that holds this verdict, written now unless it is there already.
+def _recorded(watch: Watch, kind: str, body: dict[str, Json], now: datetime) -> Entry:
+    """Return the entry that holds this verdict or spending, written now unless it is there.
 
     Another watcher of the same journal may have written it first, at another second. Whatever
-    else stands under the verdict's id is gone past: nobody silences an alarm by taking its id.
+    else stands under its id is gone past: nobody silences an alarm by taking its id.
     """
     past = ""
     while True:
-        entry_id = _derived_id(verdict, past)
-        entry = watch.judged.get(entry_id)
+        entry_id = _derived_id(kind, body, past)
+        entry = watch.recorded.get(entry_id)
         if entry is None:
-            draft = Draft(
-                entry_id=entry_id,
-                at=now,
-                kind=WATCH_JUDGED,
-                actor="watch",
-                body=verdict_document(verdict),
-            )
+            draft = Draft(entry_id=entry_id, at=now, kind=kind, actor="watch", body=body)
             try:
                 entry = watch.journal.append(draft)
             except Refused:
                 entries = watch.journal.entries()
                 entry = next(each for each in entries if each.entry_id == entry_id)
-            watch.judged[entry_id] = entry
-        if entry.kind == WATCH_JUDGED and _gist(entry.body) == _gist(verdict_document(verdict)):
+            watch.recorded[entry_id] = entry
+        if entry.kind == kind and _gist(kind, entry.body) == _gist(kind, body):
             return entry
         past = entry.hash.hex()
 
 
-def _gist(document: dict[str, Json]) -> dict[str, Json]:
-    """Return what makes two verdicts the same: not how old the watcher's view was at the time."""
+def _gist(kind: str, document: dict[str, Json]) -> dict[str, Json]:
+    """Return what makes two verdicts, or two spendings, the same.
+
+    Not how old the watcher's view was at the time, nor how deep the block had come to lie.
+    """
+    if kind == WATCH_SETTLED:
+        depth = document.get("confirmations")
+        enough = min(depth, CONFIRMATIONS_MIN) if isinstance(depth, int) else None
+        return {**document, "confirmations": enough}
     findings = document.get("findings")
     pairs = [
         [each.get("code"), each.get("subject")]
@@ -241,10 +246,9 @@ def _gist(document: dict[str, Json]) -> dict[str, Json]:
     return {**gist, "findings": [*pairs]}
 
 
-def _derived_id(verdict: Verdict, past: str) -> str:
-    """Return the id under which this verdict is recorded: the same for the same verdict."""
-    gist = {**_gist(verdict_document(verdict)), "past": past}
-    digest = document_digest("watch-verdict", gist)
+def _derived_id(kind: str, body: dict[str, Json], past: str) -> str:
+    """Return the id under which this is recorded: the same for the same verdict or spending."""
+    digest = document_digest(_TAG_OF_ID[kind], {**_gist(kind, body), "past": past})
     return make_ulid(_EPOCH, bytes.fromhex(digest)[:10])
 
 
@@ -271,6 +275,8 @@ class Scan:
 
     judged: tuple[Judged, ...]
     """Every movement of ours, a coin's creation before its spending."""
+    settled: tuple[Spending, ...]
+    """Which anchors were found spent at depth, and were not before."""
     blocks: int
     transactions: int
     findings: tuple[Finding, ...]
@@ -280,6 +286,7 @@ class Scan:
 def scan_blocks(watch: Watch, read: Reading, *, seed: bytes, now: datetime) -> Scan:
     """Search blocks for movements of our wallets, judge each, and record the verdicts.
 
+    What spends the anchor of a pass, deep in the chain that was read, is recorded as well.
     `seed` is 16 random bytes that nobody outside knows: the filter is keyed with it, so that a
     stranger cannot aim at it. The blocks may come in any order.
     """
@@ -298,9 +305,12 @@ def scan_blocks(watch: Watch, read: Reading, *, seed: bytes, now: datetime) -> S
     sweep = Sweep(sieve, read)
     book = watch.state.book
     seen: dict[str, Transaction] = {}
+    blocks_of: defaultdict[str, set[str]] = defaultdict(set)
     for sighting in sweep:
         transaction = sighting.transaction
         seen[transaction.txid] = transaction
+        if sighting.header is not None:
+            blocks_of[transaction.txid].add(sighting.header.hash)
         used = [book.own(transaction.outputs[vout].script) for vout in sighting.outputs]
         larger = book.extended(own for own in used if own is not None)
         if larger is not book:
@@ -308,9 +318,18 @@ def scan_blocks(watch: Watch, read: Reading, *, seed: bytes, now: datetime) -> S
             book = larger
     watch.state = replace(watch.state, book=book)
     judged = [judge_parsed(watch, each, now=now) for each in in_chain_order(seen)]
+    spent = [
+        spending
+        for txid, each in seen.items()
+        for spending in spendings_of(each, blocks_of[txid], watch.state.by_anchor)
+    ]
+    deep, unread = settled(unrecorded(spent, watch.recorded.values()), sweep.links(), read)
+    for each in deep:
+        _recorded(watch, WATCH_SETTLED, spending_body(each), now)
     return Scan(
         judged=tuple(each for each in judged if each is not None),
+        settled=tuple(deep),
         blocks=sweep.blocks,
         transactions=sweep.transactions,
-        findings=tuple(sweep.findings),
+        findings=(*sweep.findings, *unread),
     )

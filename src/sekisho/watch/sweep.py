@@ -21,10 +21,13 @@ from sekisho.chains.bitcoin.digests import sha256_twice
 from sekisho.chains.bitcoin.transaction import OutPoint, Transaction, parse_transaction
 from sekisho.kernel.errors import BadInputError
 from sekisho.kernel.finding import Finding, finding
+from sekisho.watch.depth import Link
 from sekisho.watch.raw_block import RawBlock, Reading
 from sekisho.watch.sieve import Hit, Scanned, Sieve
 
 _HASH_SIZE = 32
+_BITS_AT = 72
+_BITS_SIZE = 4
 _UNKNOWN = -1
 
 
@@ -48,7 +51,8 @@ class Sighting:
 class Sweep:
     """A search that is under way. Iterate over it once; then its counts and findings are whole.
 
-    All that it keeps is what was learned, a number per sighting, and two hashes per block.
+    All that it keeps is what was learned, a number per sighting, and two hashes and the target of
+    each block.
     """
 
     def __init__(self, sieve: Sieve, read: Reading) -> None:
@@ -90,6 +94,13 @@ class Sweep:
             everything = self._watched() != watched
             missed = self._order.missed(lessons)
         yield from self._unknown.values()
+
+    def links(self) -> Iterator[Link]:
+        """Yield what each block's header says of its place, in the order of their positions.
+
+        What came without a header has a link too, whose target nothing meets.
+        """
+        return self._order.links()
 
     def _watched(self) -> tuple[int, int]:
         """Return how much the caller watches; what the sweep itself learned does not count."""
@@ -186,13 +197,27 @@ class _Order:
     def __init__(self) -> None:
         self._hashes = bytearray()
         """By position: the block's own hash, then its parent's."""
+        self._bits = bytearray()
+        """By position."""
 
     def add(self, raw: RawBlock) -> None:
         """Note the next block. Something without a header is related to nothing."""
         if raw.loose or len(raw.data) < HEADER_SIZE:
             self._hashes += sha256_twice(raw.position.to_bytes(8, "big")) + bytes(_HASH_SIZE)
+            self._bits += bytes(_BITS_SIZE)
         else:
             self._hashes += sha256_twice(raw.data[:HEADER_SIZE]) + raw.data[4:36]
+            self._bits += raw.data[_BITS_AT : _BITS_AT + _BITS_SIZE]
+
+    def links(self) -> Iterator[Link]:
+        """Yield the link of each block."""
+        for at in range(0, len(self._hashes), 2 * _HASH_SIZE):
+            bits_at = at // (2 * _HASH_SIZE) * _BITS_SIZE
+            yield Link(
+                hash=bytes(self._hashes[at : at + _HASH_SIZE]),
+                prev_hash=bytes(self._hashes[at + _HASH_SIZE : at + 2 * _HASH_SIZE]),
+                bits=int.from_bytes(self._bits[bits_at : bits_at + _BITS_SIZE], "little"),
+            )
 
     def missed(self, lessons: set[int]) -> set[int]:
         """Return the blocks that could spend what was learned at later positions.
