@@ -319,6 +319,23 @@ def test_somebody_rejects_and_logs_out_from_the_keyboard(browser: Browser, tmp_p
         doi.context.close()
 
 
+def test_what_a_person_is_to_do_is_said_beside_what_is_wrong(
+    browser: Browser, tmp_path: Path
+) -> None:
+    with served(tmp_path) as site:
+        baba = Person(browser, site, "baba")
+        baba.open("/enrol")
+        baba.page.locator("#ticket").fill("no ticket")
+        baba.page.locator("form button").click()
+        expect(baba.page.locator(".said.wrong .says")).to_have_count(1)
+        expect(baba.page.locator(".said .do code")).to_have_text("sekisho roster invite")
+        baba.picture("enrol-wrong")
+        baba.open("/nowhere")
+        expect(baba.page.locator("h1")).to_have_text("There is no such page.")
+        baba.picture("sorry")
+        baba.context.close()
+
+
 def test_a_foreign_page_can_neither_frame_nor_send(browser: Browser, tmp_path: Path) -> None:
     with served(tmp_path) as site:
         victim = Person(browser, site, "baba")

@@ -7,10 +7,14 @@ from pathlib import Path
 import pytest
 from console_world import Browser, Console, asked_world, console_in, console_roster, with_passkey
 from markupsafe import escape
+from world import ask, at_genesis, register, under_policy
 from world_people import PEOPLE
+from world_policy import OPEN_POLICY
+from world_power import HOT, standing_pass
 
 from sekisho.console.pages import _coded
 from sekisho.console.views import text, texts
+from sekisho.kernel.errors import WorldError
 from sekisho.passes.records import Pass
 
 pytestmark = pytest.mark.enable_socket  # an event loop is made of a pair of sockets
@@ -105,6 +109,57 @@ def test_a_pass_that_is_not_there_is_said_in_words(browser: Browser) -> None:
     assert "台帳にありません" in said.text
 
 
+@pytest.mark.parametrize("path", ["/nowhere", "/passes/x", "/?before=x"])
+@pytest.mark.parametrize(("language", "says"), [("en", "no such page"), ("ja", "見つかりません")])
+def test_what_is_not_there_is_a_page_for_people_and_json_for_programs(
+    browser: Browser, path: str, language: str, says: str
+) -> None:
+    said = browser.get(path, headers={"accept-language": language})
+    assert said.status_code in {404, 422}
+    assert said.headers["content-type"].startswith("text/html")
+    assert says in said.text
+    for machine in ("/api/nowhere", "/static/nowhere"):
+        assert set(browser.get(machine).json()) == {"error", "where", "reason", "findings"}
+
+
+def test_a_journal_that_cannot_be_used_is_a_page_that_tells_nothing_of_it(
+    browser: Browser, console: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_: object) -> None:
+        raise WorldError("disk /var/lib/x: gone")
+
+    browser.login("baba")
+    monkeypatch.setattr(type(console.office), "at_desk", broken)
+    said = browser.get("/")
+    assert (said.status_code, said.headers["content-type"]) == (503, "text/html; charset=utf-8")
+    assert "cannot answer now" in said.text
+    assert "/var/lib" not in said.text
+
+
+@pytest.mark.parametrize(
+    ("language", "shown"),
+    [
+        ("en", ("any address", "0.00050000 BTC", "20", "3,600 seconds", "key file")),
+        ("ja", ("すべてのアドレス", "0.00150000 BTC", "20", "3,600 秒", "鍵ファイル")),
+    ],
+)
+def test_a_standing_pass_shows_its_limits_in_words(
+    tmp_path: Path, language: str, shown: tuple[str, ...]
+) -> None:
+    world = register(under_policy(at_genesis(console_roster()), OPEN_POLICY), HOT)
+    asked = standing_pass(world)
+    console = console_in(tmp_path, ask(world, asked))
+    browser = console.browser()
+    browser.login("baba")
+    page = browser.get(f"/passes/{asked.pass_id}", params={"lang": language}).text
+    facts, _, _ = page.partition('class="card words"')
+    said_so = page.partition('class="said-so"')[2]
+    for each in shown[:-1]:
+        assert f"<dd>{each}</dd>" in facts
+    assert shown[-1] in said_so
+    console.journal.close()
+
+
 def test_every_text_is_there_in_both_languages_and_used() -> None:
     written = "".join(
         path.read_text(encoding="utf-8")
@@ -116,7 +171,7 @@ def test_every_text_is_there_in_both_languages_and_used() -> None:
         assert ja
         assert set(re.findall(r"\{\d\}", en)) == set(re.findall(r"\{\d\}", ja))
         stem = name.partition("_")[0] + "_"
-        dynamic = stem in {"state_", "decision_", "answer_", "key_"}
+        dynamic = stem in {"state_", "decision_", "answer_", "key_", "destinations_", "method_"}
         assert dynamic or f'"{name}"' in written, f"{name} is said nowhere"
     for name in re.findall(r'\bt\("([a-z_]+)"', written):
         assert name in texts() or name.endswith("_"), name

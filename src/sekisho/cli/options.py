@@ -27,7 +27,8 @@ PassphraseFileOption = Annotated[
     Path | None,
     typer.Option("--passphrase-file", help="Read the key's passphrase from this file."),
 ]
-
+PassArgument = Annotated[str, typer.Argument(help="The pass's id, or the start of its digest.")]
+ReasonOption = Annotated[str, typer.Option("--reason", help="Why, in your own words.")]
 SeenOption = Annotated[
     Path | None,
     typer.Option(

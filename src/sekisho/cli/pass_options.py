@@ -1,15 +1,46 @@
-"""What the options of passes mean: payments, fees, prices, and what our wallets hold."""
+"""The options of passes and what they mean: payments, fees, prices, and what our wallets hold."""
 
 from datetime import datetime
+from typing import Annotated
+
+import typer
 
 from sekisho.chains.bitcoin.addresses import script_of
 from sekisho.chains.bitcoin.networks import Network
 from sekisho.kernel.errors import BadInputError
 from sekisho.kernel.money import Jpy, parse_btc, parse_whole
-from sekisho.passes.records import ChangeAllowance, FeeRule, HeldBalance, Payment, PriceQuote
+from sekisho.passes.records import (
+    ChangeAllowance,
+    FeeRule,
+    HeldBalance,
+    Payment,
+    PriceQuote,
+    TransactionRule,
+)
 from sekisho.passes.register import Register
 from sekisho.wallets.coins import Holdings
 from sekisho.wallets.records import ChangeRule, Wallet
+
+PayingWalletOption = Annotated[str, typer.Option("--wallet", help="The wallet that pays.")]
+PayOption = Annotated[list[str], typer.Option("--pay", help="ADDRESS=BTC, once for each payment.")]
+FeerateMaxOption = Annotated[
+    int, typer.Option("--feerate-max", help="The highest feerate, in sat/vB.")
+]
+PriceOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--price", help="SOURCE=JPY, what a source says a bitcoin costs now, once for each."
+    ),
+]
+_UINT32_MAX = 0xFFFF_FFFF
+ANY_FIELDS = TransactionRule(
+    versions=(1, 2),
+    locktime_min=0,
+    locktime_max=_UINT32_MAX,
+    sequence_min=0,
+    sequence_max=_UINT32_MAX,
+)
+"""What a transaction's own fields may say: anything that is standard."""
 
 
 def read_price(text: str, now: datetime) -> PriceQuote:

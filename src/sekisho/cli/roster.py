@@ -60,6 +60,11 @@ from sekisho.passes.shown import subject_of
 app = typer.Typer(help="People, departments, keys and quorums.", no_args_is_help=True)
 _ROSTER_MAX_BYTES = 1_000_000
 _PUBLIC_KEY_MAX_BYTES = 16_384
+RosterArgument = Annotated[Path, typer.Argument(help="The roster file.")]
+RosterOutOption = Annotated[Path, typer.Option("--out", help="The roster file to write.")]
+ValidDaysOption = Annotated[
+    int, typer.Option("--days", min=1, max=3650, help="How long it is valid.")
+]
 _DIGEST = re.compile("[0-9a-f]{64}")
 
 
@@ -137,7 +142,7 @@ def _typed(what: str, default: str | None = None) -> str:
 
 @app.command("new")
 def new(
-    out: Annotated[Path, typer.Option("--out", help="The roster file to write.")],
+    out: RosterOutOption,
     exchange: Annotated[str, typer.Option(help="The exchange's name.")],
     person: Annotated[
         list[str],
@@ -160,7 +165,7 @@ def new(
     witness: Annotated[
         list[Path] | None, typer.Option(help="A witness's verifier key file, once for each.")
     ] = None,
-    days: Annotated[int, typer.Option(min=1, max=3650, help="How long it is valid.")] = 365,
+    days: ValidDaysOption = 365,
     workspace: WorkspaceOption = Path(),
     *,
     json: JsonOption = False,
@@ -189,9 +194,7 @@ def new(
 
 
 @app.command("digest")
-def digest(
-    path: Annotated[Path, typer.Argument(help="The roster file.")], *, json: JsonOption = False
-) -> None:
+def digest(path: RosterArgument, *, json: JsonOption = False) -> None:
     """Print a roster file's digest, computed on this machine from its bytes."""
     found = roster_digest(roster_document(path))
     if json:
@@ -202,7 +205,7 @@ def digest(
 
 @app.command("adopt")
 def adopt(
-    path: Annotated[Path, typer.Argument(help="The roster file.")],
+    path: RosterArgument,
     key: KeyOption,
     terminal: TerminalOption,
     workspace: WorkspaceOption = Path(),

@@ -13,12 +13,15 @@ from sekisho.cli.options import (
     KeyOption,
     OnlyIdOption,
     PassphraseFileOption,
+    ReasonOption,
     TerminalOption,
     WorkspaceOption,
     unlock,
 )
 from sekisho.cli.people import Terms, ask_to_put_in_force, ask_with, desk_of
 from sekisho.cli.roster import (
+    RosterOutOption,
+    ValidDaysOption,
     put_roster,
     read_credential_file,
     read_people,
@@ -61,7 +64,7 @@ WitnessesOption = Annotated[
 
 @app.command("next")
 def next_roster(
-    out: Annotated[Path, typer.Option("--out", help="The roster file to write.")],
+    out: RosterOutOption,
     add: Annotated[
         list[str] | None, typer.Option(help="ID:DEPARTMENT:FILE, a person who joins.")
     ] = None,
@@ -76,7 +79,7 @@ def next_roster(
     recovery: RecoveryOption = None,
     console: ConsoleOption = None,
     witness: WitnessesOption = None,
-    days: Annotated[int, typer.Option(min=1, max=3650, help="How long it is valid.")] = 365,
+    days: ValidDaysOption = 365,
     workspace: WorkspaceOption = Path(),
     *,
     keep_end: Annotated[
@@ -148,7 +151,7 @@ def rotate(
 @app.command("suspend")
 def suspend(
     person: PersonArgument,
-    reason: Annotated[str, typer.Option(help="Why, in your own words.")],
+    reason: ReasonOption,
     key: KeyOption,
     terminal: TerminalOption,
     workspace: WorkspaceOption = Path(),
@@ -165,7 +168,7 @@ def suspend(
 @app.command("reinstate")
 def reinstate(
     person: PersonArgument,
-    reason: Annotated[str, typer.Option(help="Why, in your own words.")],
+    reason: ReasonOption,
     key: KeyOption,
     terminal: TerminalOption,
     workspace: WorkspaceOption = Path(),

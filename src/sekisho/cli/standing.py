@@ -13,8 +13,14 @@ from sekisho.passes.records import (
     ListedInputs,
     Transfer,
 )
-from sekisho.passes.shown import standing_json
+from sekisho.passes.shown import standing_json, weak_points
 from sekisho.passes.verify import Standing
+
+_WEAK = {
+    "key_backed_up": "the private key of their passkey has copies outside the device",
+    "key_not_device_bound": "the private key of their passkey can leave the device",
+    "key_not_attested": "no maker vouches for their device",
+}
 
 
 def put_standing(
@@ -134,12 +140,15 @@ def _claim_lines(claims: Claims) -> Sequence[str]:
 
 
 def _statement_lines(standing: Standing) -> Sequence[str]:
-    return [
-        f"  {ballot.approval.decision.value:<10} {ballot.approval.approver} "
-        f"at {ballot.approval.terminal_id}, {format_instant(ballot.approval.signed_at)}, "
-        f"{ballot.approval.method.value}"
-        + (", words compared" if ballot.approval.words else "")
-        + (f": {ballot.approval.reason}" if ballot.approval.reason else "")
-        + f" (entry {ballot.seq})"
-        for ballot in standing.ballots
-    ]
+    lines: list[str] = []
+    for ballot in standing.ballots:
+        said = ballot.approval
+        lines.append(
+            f"  {said.decision.value:<10} {said.approver} "
+            f"at {said.terminal_id}, {format_instant(said.signed_at)}, {said.method.value}"
+            + (", words compared" if said.words else "")
+            + (f": {said.reason}" if said.reason else "")
+            + f" (entry {ballot.seq})"
+        )
+        lines.extend(f"  ! {said.approver}: {_WEAK[point]}" for point in weak_points(ballot))
+    return lines

@@ -21,6 +21,11 @@ from sekisho.cli.options import (
 )
 from sekisho.cli.output import put_json, say
 from sekisho.cli.pass_options import (
+    ANY_FIELDS,
+    FeerateMaxOption,
+    PayingWalletOption,
+    PayOption,
+    PriceOption,
     balances_of,
     change_of,
     read_fee_options,
@@ -42,7 +47,6 @@ from sekisho.passes.records import (
     Claims,
     DestinationRule,
     FeeRule,
-    TransactionRule,
 )
 from sekisho.passes.register import Register
 from sekisho.passes.verify import wallet_in_force, wallets_in_force
@@ -51,10 +55,6 @@ from sekisho.wallets.flow import holdings_of
 
 app = typer.Typer()
 _KEY_MAX_BYTES = 16_384
-_UINT32_MAX = 0xFFFF_FFFF
-
-
-WalletOption = Annotated[str, typer.Option("--wallet", help="The wallet that pays.")]
 IssuerOption = Annotated[
     Path, typer.Option("--issuer", help="The service's public key (PATH.pub of its key).")
 ]
@@ -69,9 +69,6 @@ DayMaxOption = Annotated[str, typer.Option("--day-max", help="The most in one da
 FeeMaxOption = Annotated[
     str, typer.Option("--fee-max", help="The highest fee of one transaction, in BTC.")
 ]
-FeerateMaxOption = Annotated[
-    int, typer.Option("--feerate-max", help="The highest feerate, in sat/vB.")
-]
 PurposeOption = Annotated[str, typer.Option("--purpose", help="What the payments are for.")]
 ChildrenOption = Annotated[
     int, typer.Option("--children", min=1, help="How many children there may be.")
@@ -80,9 +77,6 @@ ValidOption = Annotated[
     int,
     typer.Option("--valid-seconds", min=1, help="How long a child holds after it was issued."),
 ]
-PriceOption = Annotated[
-    list[str] | None, typer.Option("--price", help="SOURCE=JPY, once for each source.")
-]
 DaysOption = Annotated[
     int, typer.Option("--days", min=1, max=366, help="How long the pass is valid.")
 ]
@@ -90,7 +84,7 @@ DaysOption = Annotated[
 
 @app.command("standing")
 def standing(
-    wallet: WalletOption,
+    wallet: PayingWalletOption,
     issuer: IssuerOption,
     destinations: DestinationsOption,
     child_max: ChildMaxOption,
@@ -160,13 +154,7 @@ def _automatic(
         limits=limits,
         inputs_max=1000,
         change=change_of(wallet),
-        transaction=TransactionRule(
-            versions=(1, 2),
-            locktime_min=0,
-            locktime_max=_UINT32_MAX,
-            sequence_min=0,
-            sequence_max=_UINT32_MAX,
-        ),
+        transaction=ANY_FIELDS,
         fee=fee,
         fee_bump=False,
     )
@@ -184,7 +172,7 @@ def _claims(here: Installation, desk: Desk, prices: Sequence[str], now: datetime
 @app.command("child")
 def child(
     name: Annotated[str, typer.Argument(help="The standing pass's id.")],
-    pay: Annotated[list[str], typer.Option(help="ADDRESS=BTC, once for each payment.")],
+    pay: PayOption,
     anchor: Annotated[
         str, typer.Option(help="TXID:VOUT; children with one anchor are paid by one transaction.")
     ],

@@ -20,16 +20,27 @@ from sekisho.cli.options import (
 from sekisho.cli.output import EXIT_NO, put_findings, put_json, say
 from sekisho.cli.people import desk_of
 from sekisho.cli.standing import put_standing
+from sekisho.cli.wallet_options import (
+    ChangeOption,
+    DepartmentOption,
+    DescriptorArgument,
+    GapLimitOption,
+    NameOption,
+    SegregationOption,
+    TierOption,
+    WalletArgument,
+    WalletIdOption,
+    described_wallet,
+)
 from sekisho.cli.wallets import put_in_force
 from sekisho.kernel.canonical import Json
 from sekisho.kernel.catalogue import findings_json
 from sekisho.kernel.errors import BadInputError, WorldError
-from sekisho.kernel.names import normal_name
 from sekisho.passes.flow import file_document
 from sekisho.passes.shown import subject_of
 from sekisho.passes.subjects import key_lines, key_register_of, proven_of
 from sekisho.passes.verify import wallets_in_force
-from sekisho.wallets.descriptors import WalletKey, check_descriptor
+from sekisho.wallets.descriptors import WalletKey
 from sekisho.wallets.documents import read_wallet, wallet_document
 from sekisho.wallets.flow import draw_challenge
 from sekisho.wallets.key_register import KeyRegister
@@ -47,7 +58,7 @@ from sekisho.wallets.proof_sheet import (
     sheet_bytes,
     with_signature,
 )
-from sekisho.wallets.records import UNPROVEN, ChangeRule, Level, Segregation, Tier, Wallet
+from sekisho.wallets.records import ChangeRule, Segregation, Tier
 from sekisho.wallets.signed_messages import MessageForm
 
 app = typer.Typer()
@@ -58,23 +69,15 @@ SheetArgument = Annotated[Path, typer.Argument(help="The sheet of `sekisho walle
 
 @app.command("challenge")
 def challenge(
-    descriptor: Annotated[str, typer.Argument(help="The public output descriptor (BIP-380).")],
-    wallet_id: Annotated[str, typer.Option("--id", help="A short id, such as cold-1.")],
-    department: Annotated[
-        list[str], typer.Option(help="A department that may ask for passes; once for each.")
-    ],
+    descriptor: DescriptorArgument,
+    wallet_id: WalletIdOption,
+    department: DepartmentOption,
     out: Annotated[Path, typer.Option(help="Where to write the sheet.")],
-    name: Annotated[str, typer.Option(help="A name for people.")] = "",
-    tier: Annotated[
-        Tier, typer.Option(help="How far from the Internet its keys are.")
-    ] = Tier.COLD,
-    segregation: Annotated[
-        Segregation, typer.Option(help="Whose coins these are.")
-    ] = Segregation.CUSTOMER,
-    change: Annotated[
-        ChangeRule, typer.Option(help="Where change may go.")
-    ] = ChangeRule.SAME_ADDRESS,
-    gap_limit: Annotated[int, typer.Option(help="Unused scripts ahead that are ours.")] = 1000,
+    name: NameOption = "",
+    tier: TierOption = Tier.COLD,
+    segregation: SegregationOption = Segregation.CUSTOMER,
+    change: ChangeOption = ChangeRule.SAME_ADDRESS,
+    gap_limit: GapLimitOption = 1000,
     workspace: WorkspaceOption = Path(),
     *,
     json: JsonOption = False,
@@ -82,20 +85,16 @@ def challenge(
     """Draw a nonce for a wallet, and write what the holder of each of its keys is to sign."""
     with installation(workspace) as here:
         genesis_digest = here.pinned_genesis()
-        network = here.workspace.network
-        wallet = Wallet(
-            wallet_id=wallet_id,
-            name=normal_name(name) or wallet_id,
-            chain=network.caip2,
-            asset="BTC",
-            descriptor=check_descriptor(descriptor, network, "descriptor"),
+        wallet = described_wallet(
+            wallet_id,
+            descriptor,
+            here.workspace.network,
+            name=name,
             tier=tier,
-            departments=tuple(department),
+            departments=department,
             segregation=segregation,
             change_rule=change,
             gap_limit=gap_limit,
-            level=Level.ADVISORY,
-            proof=UNPROVEN,
         )
         read_wallet(wallet_document(wallet), "wallet")
         nonce = secrets.token_bytes(NONCE_BYTES)
@@ -144,7 +143,7 @@ def register_proven(
 
 @app.command("show")
 def show(
-    wallet_id: Annotated[str, typer.Argument(help="The wallet.")],
+    wallet_id: WalletArgument,
     workspace: WorkspaceOption = Path(),
     *,
     json: JsonOption = False,

@@ -23,19 +23,29 @@ from sekisho.cli.options import (
 from sekisho.cli.output import put_json, say, terminal
 from sekisho.cli.people import Terms, ask_to_put_in_force, desk_of
 from sekisho.cli.standing import put_standing
+from sekisho.cli.wallet_options import (
+    ChangeOption,
+    DepartmentOption,
+    DescriptorArgument,
+    GapLimitOption,
+    NameOption,
+    SegregationOption,
+    TierOption,
+    WalletArgument,
+    WalletIdOption,
+    described_wallet,
+)
 from sekisho.edges.keys import UnlockedKey
 from sekisho.kernel.canonical import Json, canonical_bytes
 from sekisho.kernel.errors import BadInputError
 from sekisho.kernel.money import format_btc
-from sekisho.kernel.names import normal_name
 from sekisho.passes.flow import Desk
 from sekisho.passes.records import SubjectType
 from sekisho.passes.shown import subject_of
 from sekisho.passes.verify import Standing, wallets_in_force
-from sekisho.wallets.descriptors import check_descriptor
 from sekisho.wallets.documents import read_wallet, wallet_digest, wallet_document
 from sekisho.wallets.flow import holdings_of, observe
-from sekisho.wallets.records import UNPROVEN, ChangeRule, Level, Segregation, Tier, Wallet
+from sekisho.wallets.records import UNPROVEN, ChangeRule, Segregation, Tier, Wallet
 from sekisho.wallets.registry import open_book
 
 app = typer.Typer(help="Wallets: register, list, look up, observe.", no_args_is_help=True)
@@ -44,24 +54,16 @@ _TRANSACTION_MAX_BYTES = 8_100_000
 
 @app.command("register")
 def register(
-    descriptor: Annotated[str, typer.Argument(help="The public output descriptor (BIP-380).")],
-    wallet_id: Annotated[str, typer.Option("--id", help="A short id, such as cold-1.")],
-    department: Annotated[
-        list[str], typer.Option(help="A department that may ask for passes; once for each.")
-    ],
+    descriptor: DescriptorArgument,
+    wallet_id: WalletIdOption,
+    department: DepartmentOption,
     key: KeyOption,
     terminal_id: TerminalOption,
-    name: Annotated[str, typer.Option(help="A name for people.")] = "",
-    tier: Annotated[
-        Tier, typer.Option(help="How far from the Internet its keys are.")
-    ] = Tier.COLD,
-    segregation: Annotated[
-        Segregation, typer.Option(help="Whose coins these are.")
-    ] = Segregation.CUSTOMER,
-    change: Annotated[
-        ChangeRule, typer.Option(help="Where change may go.")
-    ] = ChangeRule.SAME_ADDRESS,
-    gap_limit: Annotated[int, typer.Option(help="Unused scripts ahead that are ours.")] = 1000,
+    name: NameOption = "",
+    tier: TierOption = Tier.COLD,
+    segregation: SegregationOption = Segregation.CUSTOMER,
+    change: ChangeOption = ChangeRule.SAME_ADDRESS,
+    gap_limit: GapLimitOption = 1000,
     workspace: WorkspaceOption = Path(),
     passphrase_file: PassphraseFileOption = None,
     *,
@@ -73,20 +75,16 @@ def register(
     now = current_time()
     with installation(workspace) as here:
         desk = desk_of(here)
-        network = here.workspace.network
-        wallet = Wallet(
-            wallet_id=wallet_id,
-            name=normal_name(name) or wallet_id,
-            chain=network.caip2,
-            asset="BTC",
-            descriptor=check_descriptor(descriptor, network, "descriptor"),
+        wallet = described_wallet(
+            wallet_id,
+            descriptor,
+            here.workspace.network,
+            name=name,
             tier=tier,
-            departments=tuple(department),
+            departments=department,
             segregation=segregation,
             change_rule=change,
             gap_limit=gap_limit,
-            level=Level.ADVISORY,
-            proof=UNPROVEN,
         )
         standing = put_in_force(desk, wallet, unlocked, terminal_id, now)
         subject = subject_of(desk.register, standing)
@@ -128,7 +126,7 @@ def list_wallets(workspace: WorkspaceOption = Path(), *, json: JsonOption = Fals
 
 @app.command("coins")
 def coins(
-    wallet_id: Annotated[str, typer.Argument(help="The wallet.")],
+    wallet_id: WalletArgument,
     workspace: WorkspaceOption = Path(),
     *,
     json: JsonOption = False,

@@ -1,7 +1,9 @@
-"""What the console answers when it does not do what was asked: always one shape of JSON."""
+"""What the console answers when it does not do what was asked: one shape of JSON, or a page."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import TypeAlias
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -28,6 +30,9 @@ _STATUS = {
 """Whatever else is refused conflicts with what the journal holds: 409."""
 _REASON_MAX = 300
 LOG = logging.getLogger("sekisho.console")
+Handler: TypeAlias = Callable[[Request, Exception], Response]
+Sorry: TypeAlias = Callable[[Request, int, Sequence[Finding]], Response]
+"""Makes the page that says a status, and findings if there are any."""
 
 
 class TooManyError(Exception):
@@ -76,8 +81,8 @@ def too_many(error: TooManyError) -> JSONResponse:
     return refusal([error.found], {"Retry-After": str(error.wait_seconds)})
 
 
-def handle_errors(app: FastAPI) -> None:
-    """Have every error that a route can raise answered in that shape."""
+def handle_errors(app: FastAPI, sorry: Sorry) -> None:
+    """Have every error that a route can raise answered: in that shape, or as a page."""
 
     def refused(_: Request, error: Exception) -> Response:
         return refusal(error.findings) if isinstance(error, Refused) else ours()
@@ -107,12 +112,26 @@ def handle_errors(app: FastAPI) -> None:
         LOG.error("%s", error)
         return answer(503, "unavailable", "console", "the journal cannot be used now")
 
-    app.add_exception_handler(Refused, refused)
-    app.add_exception_handler(BadInputError, bad_input)
-    app.add_exception_handler(TooManyError, waiting)
-    app.add_exception_handler(RequestValidationError, invalid)
-    app.add_exception_handler(HTTPException, http)
-    app.add_exception_handler(WorldError, world)
+    for_its_reader = partial(_for_its_reader, sorry)
+    app.add_exception_handler(Refused, for_its_reader(refused))
+    app.add_exception_handler(BadInputError, for_its_reader(bad_input))
+    app.add_exception_handler(TooManyError, for_its_reader(waiting))
+    app.add_exception_handler(RequestValidationError, for_its_reader(invalid))
+    app.add_exception_handler(HTTPException, for_its_reader(http))
+    app.add_exception_handler(WorldError, for_its_reader(world))
+
+
+def _for_its_reader(sorry: Sorry, handler: Handler) -> Handler:
+    """Return the handler, with a page in the place of its answer to whoever asked for a page."""
+
+    def answered(request: Request, error: Exception) -> Response:
+        said = handler(request, error)
+        if request.url.path.startswith(("/api/", "/static/")):
+            return said
+        findings = error.findings if isinstance(error, Refused) else ()
+        return sorry(request, said.status_code, findings)
+
+    return answered
 
 
 def ours() -> Response:

@@ -3,7 +3,7 @@
 Pages read; whatever changes something goes through the API, with its token and its checks.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Annotated
 
@@ -18,7 +18,7 @@ from sekisho.console.passes import DAMAGED_MAX, listed
 from sekisho.console.statements import PassId
 from sekisho.console.views import LANGUAGES, moment, sentences, text, view_of
 from sekisho.kernel.fields import visible
-from sekisho.kernel.finding import Refused
+from sekisho.kernel.finding import Finding, Refused
 from sekisho.kernel.instants import parse_instant
 from sekisho.kernel.money import format_btc
 from sekisho.kernel.words import Language
@@ -32,12 +32,8 @@ LANGUAGE_COOKIE = "sekisho-language"
 _YEAR_SECONDS = 31_536_000
 _HELD = {"asked", "approved", "issued"}
 """States in which an answer can still matter."""
-
-
-def add_pages(app: FastAPI, office: Office) -> None:
-    """Serve the pages and the files that they need."""
-    app.mount("/static", StaticFiles(packages=[("sekisho.console", "static")]))
-    app.include_router(_page_routes(Pages(office)))
+_FAULTS = 500
+"""From this status on, the fault is not with whoever asks."""
 
 
 class Pages:
@@ -54,6 +50,7 @@ class Pages:
         )
         self._environment.filters["visible"] = visible
         self._environment.filters["coded"] = _coded
+        self._environment.filters["btc"] = format_btc
 
     def page(
         self, request: Request, name: str, facts: Mapping[str, object], *, status: int = 200
@@ -119,9 +116,28 @@ class Pages:
         try:
             facts = _pass_facts(self.office, pass_id, request)
         except Refused as refused:
-            said = sentences(refused.findings, language_of(request))
-            return self.page(request, "sorry", {"me": who, "findings": said}, status=404)
+            return self.sorry(request, 404, refused.findings, who=who)
         return self.page(request, "pass", {"me": who, **facts})
+
+    def sorry(
+        self,
+        request: Request,
+        status: int,
+        findings: Sequence[Finding],
+        *,
+        who: Me | None = None,
+    ) -> Response:
+        """Return the page of what is not there, or cannot be shown now."""
+        heading = "not_found" if status < _FAULTS else "unavailable"
+        said = sentences(findings, language_of(request))
+        facts = {"me": who, "findings": said, "heading": heading}
+        return self.page(request, "sorry", facts, status=status)
+
+
+def add_pages(app: FastAPI, pages: Pages) -> None:
+    """Serve the pages and the files that they need."""
+    app.mount("/static", StaticFiles(packages=[("sekisho.console", "static")]))
+    app.include_router(_page_routes(pages))
 
 
 def language_of(request: Request) -> Language:
@@ -193,9 +209,8 @@ def _pass_facts(office: Office, pass_id: str, request: Request) -> dict[str, obj
         "subject": subject,
         "terminals": terminals,
         "written": written(pass_bytes(standing.asked)),
-        "without_people": isinstance(action, Automatic),
+        "automatic": action if isinstance(action, Automatic) else None,
         "transfer": action if isinstance(action, Transfer) else None,
-        "fee": format_btc(action.fee.fee_max_sat) if isinstance(action, Transfer) else "",
     }
 
 

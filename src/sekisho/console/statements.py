@@ -19,8 +19,9 @@ from sekisho.kernel.finding import Refused, finding
 from sekisho.passes.ballots import same_words
 from sekisho.passes.browser import assertion_options, browser_statement, read_assertion
 from sekisho.passes.documents import approval_bytes, read_approval
+from sekisho.passes.draft import draft_approval, next_number
 from sekisho.passes.evidence import read_statement
-from sekisho.passes.flow import Desk, draft_approval, next_number, record_statement
+from sekisho.passes.flow import Desk, record_statement
 from sekisho.passes.records import Decision
 from sekisho.passes.verify import Standing
 

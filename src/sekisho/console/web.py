@@ -9,7 +9,7 @@ from sekisho.console.enrolment import enrolment_routes
 from sekisho.console.guards import BodyGuard, FaultGuard, HeadersGuard, OriginGuard, TokenGuard
 from sekisho.console.login import login_routes
 from sekisho.console.office import Office
-from sekisho.console.pages import add_pages
+from sekisho.console.pages import Pages, add_pages
 from sekisho.console.passes import pass_routes
 from sekisho.console.sessions import LIFETIME
 from sekisho.console.statements import statement_routes
@@ -60,8 +60,9 @@ def create_app(office: Office) -> FastAPI:
             ),
         ],
     )
-    handle_errors(app)
+    pages = Pages(office)
+    handle_errors(app, pages.sorry)
     for routes in (login_routes, enrolment_routes, pass_routes, statement_routes):
         app.include_router(routes(office))
-    add_pages(app, office)
+    add_pages(app, pages)
     return app

@@ -110,20 +110,35 @@ const acts = {
   },
 };
 
+// What stands between backticks is shown as code; both are text.
+function coded(line) {
+  const parts = line.split("`");
+  if (parts.length % 2 === 0) return [line];
+  return parts.map((part, index) => {
+    if (index % 2 === 0) return part;
+    const code = document.createElement("code");
+    code.textContent = part;
+    return code;
+  });
+}
+
+function paragraphs(says, toDo) {
+  return [["says", says], ["do", toDo && `→ ${toDo}`]].filter(([, line]) => line).map(([kind, line]) => {
+    const paragraph = document.createElement("p");
+    paragraph.className = kind;
+    paragraph.append(...coded(line));
+    return paragraph;
+  });
+}
+
 function sayer(section) {
   const place = section && section.querySelector(".said");
   return (text, findings = [], wrong = false) => {
     if (!place) return;
     place.replaceChildren();
     place.classList.toggle("wrong", wrong);
-    const lines = findings.length
-      ? findings.flatMap((each) => [each.says[language], each.do[language] && `→ ${each.do[language]}`])
-      : [text];
-    for (const line of lines.filter(Boolean)) {
-      const paragraph = document.createElement("p");
-      paragraph.textContent = line;
-      place.append(paragraph);
-    }
+    for (const each of findings) place.append(...paragraphs(each.says[language], each.do[language]));
+    if (!findings.length) place.append(...paragraphs(text));
   };
 }
 
