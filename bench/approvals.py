@@ -35,7 +35,8 @@ from sekisho.kernel.money import Jpy, Sat
 from sekisho.kernel.ulid import make_ulid
 from sekisho.passes.bundle import bundle_lines, open_bundle
 from sekisho.passes.documents import approval_digest
-from sekisho.passes.flow import draft_approval, file_pass, record_statement, record_statements
+from sekisho.passes.draft import draft_approval
+from sekisho.passes.flow import file_pass, record_statement, record_statements
 from sekisho.passes.records import (
     AnyInputs,
     ChangeAllowance,

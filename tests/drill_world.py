@@ -4,6 +4,7 @@ from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from journal_world import SIGNER
 from page_reader import Element, read
 
 from sekisho.drills.dmm_2024.flow import replay
@@ -17,10 +18,9 @@ from sekisho.kernel.words import Language
 def outcome(variant: Variant) -> Outcome:
     with TemporaryDirectory() as folder:
         journal = create_journal(Path(folder) / "journal.sqlite")
-        try:
-            return replay(journal, variant, journal_key="")
-        finally:
-            journal.close()
+        memory = create_journal(Path(folder) / "gate.sqlite")
+        with journal, memory:
+            return replay(journal, variant, memory=memory, signer=SIGNER)
 
 
 @cache

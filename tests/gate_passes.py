@@ -223,7 +223,7 @@ PASSES: tuple[BadPass, ...] = (
     BadPass(
         name="that does not exist",
         make=lambda s: replace(honest(s), digest="ab" * 32),
-        gate="no_pass",
+        gate="passes.not_in_checkpoint",
     ),
     BadPass(name="not named at all", make=lambda s: replace(honest(s), digest=""), gate="no_pass"),
     BadPass(

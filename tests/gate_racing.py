@@ -5,12 +5,10 @@ from multiprocessing.queues import SimpleQueue
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
-from world_people import NOW
+from gate_world import check, gate_of, memory_in, papers_of
 
-from sekisho.gate.flow import check_psbt
 from sekisho.journal.store import open_journal
 from sekisho.kernel.finding import Refused
-from sekisho.kernel.ulid import make_ulid
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,17 +28,19 @@ def answer(
     given: "SimpleQueue[tuple[int, int, str]]",
 ) -> None:
     """Put a gate's answer to each question, all gates being asked each one at once."""
-    with open_journal(path) as journal:
+    gate = gate_of(questions[0].genesis, gate_id=f"gate-{runner}")
+    with open_journal(path) as journal, memory_in(path.parent, gate) as memory:
         for number, each in enumerate(questions):
+            papers = papers_of(gate, memory, tuple(journal.rows()), each.digest)
             together.wait()
             try:
-                check_psbt(
+                check(
                     each.psbt,
+                    gate,
+                    memory,
+                    papers,
                     journal=journal,
-                    genesis_digest=each.genesis,
-                    pass_digest=each.digest,
-                    entry_id=make_ulid(NOW, bytes([runner, number, *bytes(8)])),
-                    now=NOW,
+                    number=1 + runner * 1000 + number,
                 )
             except Refused as refused:
                 given.put((number, runner, refused.findings[0].code))

@@ -29,8 +29,10 @@ from world_coins import (
     wallet_of,
 )
 
+from sekisho.app import current_time, installation, new_id
 from sekisho.chains.bitcoin.transaction import Transaction, TxOut
 from sekisho.cli import run
+from sekisho.journal.records import Draft
 from sekisho.kernel.money import Sat
 
 ROOT = Path(__file__).parents[1]
@@ -136,6 +138,35 @@ class Office:
 
     def entries(self) -> int:
         return int(self("journal", "verify")[1]["size"])
+
+    def write(self, kind: str, body: dict[str, Any]) -> None:
+        """Write an entry into the journal, as another part of the installation would."""
+        now = current_time()
+        with installation(self.root) as here:
+            draft = Draft(entry_id=new_id(now), at=now, kind=kind, actor="test", body=body)
+            here.journal.append(draft)
+
+    def leased(self) -> str:
+        """Return the folder of the gate beside the workspace, which has just got a lease."""
+        gate, granter = self.root.parent / "gate", self.root.parent / "granter"
+        if not gate.exists():
+            assert self.bare("lease", "init", str(granter))[0] == 0
+            made = ("gate", "init", str(gate), "--id", "gate-1")
+            assert self(*made, "--granter", str(granter / "granter.pub"))[0] == 0
+        request, lease = (str(gate / f"{name}-{self.entries()}") for name in ("request", "lease"))
+        for each in (request, lease):
+            Path(each).unlink(missing_ok=True)
+        assert self.bare("gate", "request", "--gate", str(gate), "--out", request)[0] == 0
+        grant = ("lease", "grant", request, "--granter", str(granter), "--out", lease)
+        if self(*grant)[0] == 0:
+            assert self.bare("gate", "lease", lease, "--gate", str(gate))[0] == 0
+        return str(gate)
+
+    def gate(self, name: str, psbt: str, *more: str) -> tuple[int, Any]:
+        """Ask the gate as its operator does: under a new checkpoint, with a new lease."""
+        assert self("journal", "checkpoint")[0] == 0
+        gate = self.leased()
+        return self("gate", "check", "--gate", gate, "--pass", name, "--psbt", psbt, *more)
 
     def psbt(self, *paid: tuple[str, int], name: str = "outflow.psbt") -> str:
         """Write the PSBT of a transaction that pays from the anchor, the rest coming back."""

@@ -51,6 +51,10 @@ PURE_BY_PLACE: dict[str, dict[str, str]] = {
         "btclib": "the errors of btclib_wallet",
         "btclib_wallet": "one of two readings of a PSBT",
     },
+    "gate/verify_btclib": {
+        "btclib": "it runs the scripts of what a signer returned, and makes the digests",
+        "btclib_wallet": "the scripts and keys that a descriptor derives",
+    },
     "gate/read_embit": {"embit": "the other reading of a PSBT"},
     "watch/credence": {"cryptography": "the watcher verifies approvals itself"},
     "watch/voices": {"cryptography": "and hears statements itself"},

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from journal_world import SIGNER
 from world_coins import bytes_of
 
 from sekisho.passes.records import Credential, CredentialKind, Person, Quorum, Roster, Terminal
@@ -71,5 +72,6 @@ def roster(**changes: Any) -> Roster:  # noqa: ANN401 - the fields of Roster, ea
         terminals=TERMINALS,
         quorum_transfer=ONE_OF_EACH,
         quorum_admin=ONE_OF_EACH,
+        journal_key=str(SIGNER.verifier),
     )
     return replace(usual, **changes)

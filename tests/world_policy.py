@@ -12,6 +12,7 @@ from sekisho.passes.policy.history import Scope
 from sekisho.passes.policy.records import (
     ANY_PURPOSE,
     Bound,
+    Leases,
     Life,
     Limit,
     Off,
@@ -74,4 +75,6 @@ OPEN_POLICY = Policy(
     wallet_proof=OFF,
     passkeys=Passkeys(),
     witnesses=Witnesses(needed=0, checkpoint_age_max_seconds=86_400),
+    leases=Leases(age_max_seconds=900, isolated_age_max_seconds=86_400),
+    isolated=OFF,
 )

@@ -13,16 +13,24 @@ from pathlib import Path
 from sekisho.drills.dmm_2024.flow import replay
 from sekisho.drills.dmm_2024.page import page
 from sekisho.drills.dmm_2024.records import NAME, Outcome, Variant
+from sekisho.edges.gates import MEMORY, create_gate_folder, read_gate, read_lease, read_seen
 from sekisho.edges.keys import write_new
 from sekisho.edges.workspace import Workspace, create_workspace, open_workspace, pin_genesis
+from sekisho.gate.flow import Papers, begin_memory
+from sekisho.gate.records import Gate
 from sekisho.journal.checkpoints import open_checkpoint
 from sekisho.journal.entries import entry_hash
 from sekisho.journal.flow import begin_log, checkpoint_journal, read_vkey
 from sekisho.journal.merkle import leaf_hash
-from sekisho.journal.notes import NOTE_MAX_BYTES
-from sekisho.journal.store import JournalStore, create_journal_on_server, open_journal
+from sekisho.journal.notes import NOTE_MAX_BYTES, SignerKey
+from sekisho.journal.store import (
+    JournalStore,
+    create_journal,
+    create_journal_on_server,
+    open_journal,
+)
 from sekisho.journal.witness.last_seen import ByEntries, none_seen
-from sekisho.journal.witness.store import begin_seen, keep_seen
+from sekisho.journal.witness.store import begin_seen, keep_seen, read_private_key
 from sekisho.kernel.errors import BadInputError, WorldError
 from sekisho.kernel.instants import to_second
 from sekisho.kernel.ulid import make_ulid
@@ -149,6 +157,40 @@ def hold_to_seen(here: Installation, path: Path) -> None:
     keep_seen(path, note, log, ByEntries(leaf_hashes=leaves), str(note_path))
 
 
+def new_gate(folder: Path, gate: Gate) -> None:
+    """Make a gate's folder, with a memory in which nothing stands but that it began."""
+    create_gate_folder(folder, gate)
+    memory = create_journal(folder / MEMORY)
+    try:
+        begin_memory(memory, gate, now=current_time())
+    finally:
+        memory.close()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenGate:
+    """A gate's folder, opened."""
+
+    folder: Path
+    gate: Gate
+    memory: JournalStore
+
+    def papers(self, bundle: bytes) -> Papers:
+        """Return what the gate has beside a bundle: its lease, and what it saw last."""
+        return Papers(bundle=bundle, lease=read_lease(self.folder), seen=read_seen(self.folder))
+
+
+@contextmanager
+def open_gate(folder: Path) -> Iterator[OpenGate]:
+    """Open the gate in `folder`, and let go of its files at the end."""
+    gate = read_gate(folder)
+    memory = open_journal(folder / MEMORY)
+    try:
+        yield OpenGate(folder=folder, gate=gate, memory=memory)
+    finally:
+        memory.close()
+
+
 def current_time() -> datetime:
     """Return the time, in UTC, cut to the second."""
     return to_second(datetime.now(UTC))
@@ -190,8 +232,8 @@ def play_dmm_2024(out: Path, variant: Variant) -> Played:
         raise WorldError(f"{folder}: cannot be made: {error.strerror}") from error
     workspace = new_installation(folder / "workspace", name="drill-dmm-2024", network="mainnet")
     with installation(workspace.root) as here:
-        vkey = str(read_vkey(workspace.vkey_path))
-        outcome = replay(here.journal, variant, journal_key=vkey)
+        with create_journal(folder / "gate.sqlite") as memory:
+            outcome = replay(here.journal, variant, memory=memory, signer=_signer(workspace))
         here.chain.keep([outcome.funding])
         workspace = pin_genesis(workspace, outcome.genesis_digest)
         bundle = _drill_bundle(here, outcome)
@@ -205,6 +247,12 @@ def play_dmm_2024(out: Path, variant: Variant) -> Played:
     for name, data in written.items():
         (folder / name).write_bytes(data)
     return Played(outcome=outcome, files=(*(folder / name for name in written), workspace.root))
+
+
+def _signer(workspace: Workspace) -> SignerKey:
+    """Return the key that signs the journal's checkpoints."""
+    log = read_vkey(workspace.vkey_path)
+    return SignerKey(name=log.name, private_key=read_private_key(workspace.key_path))
 
 
 def _drill_bundle(here: Installation, outcome: Outcome) -> bytes:

@@ -8,11 +8,14 @@ from typing import Any
 import pytest
 from duress_world import committed, marked, opening_of, openings
 from gate_scene import honest
+from gate_world import gate_of, lease_for, memory_in, note_at
+from journal_world import SIGNER
 from world import digest_of
 from world_people import NOW
 
-from sekisho.app import installation, new_installation
+from sekisho.app import installation, new_installation, open_gate
 from sekisho.cli import run
+from sekisho.edges.gates import MEMORY, create_gate_folder, keep_lease
 from sekisho.edges.keepers import open_keeper
 from sekisho.edges.keys import Cost, load_key, make_key
 from sekisho.edges.workspace import pin_genesis
@@ -112,6 +115,11 @@ class Office:
             for draft in world.drafts:
                 here.journal.append(draft)
         pin_genesis(workspace, world.genesis_digest)
+        workspace.vkey_path.write_text(f"{SIGNER.verifier}\n")
+        self.gate, self.gate_id = root / "gate", gate_of(world.genesis_digest)
+        create_gate_folder(self.gate, self.gate_id)
+        memory_in(self.gate, self.gate_id).close()
+        (self.gate / "gate-1.db").rename(self.gate / MEMORY)
         (root / "psbt").write_bytes(honest(setting).psbt)
         (root / "handed").write_bytes(openings_bytes(openings()))
         self.psbt = str(root / "psbt")
@@ -122,9 +130,14 @@ class Office:
         return run(["gate", "hold", verb, str(self.keeper), *more])
 
     def check(self, *more: str) -> tuple[int, Any]:
+        """Ask the gate, which has a lease, under a checkpoint of the journal as it is."""
         self.capsys.readouterr()
+        with installation(self.root) as here, open_gate(self.gate) as gate:
+            note = note_at(here.journal.rows())
+            here.workspace.witnessed_checkpoint_path.write_bytes(note)
+            keep_lease(self.gate, lease_for(self.gate_id, gate.memory))
         place = ["--pass", self.digest, "--psbt", self.psbt, "--workspace", str(self.root)]
-        code = run(["gate", "check", *place, "--json", *more])
+        code = run(["gate", "check", "--gate", str(self.gate), *place, "--json", *more])
         return code, json.loads(self.capsys.readouterr().out)
 
     def page(self) -> Any:  # noqa: ANN401 - a JSON document
@@ -151,7 +164,7 @@ class Office:
 
 @pytest.fixture
 def _now(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in ("gate", "people"):
+    for module in ("gate_answers", "people"):
         monkeypatch.setattr(f"sekisho.cli.{module}.current_time", lambda: NOW)
 
 

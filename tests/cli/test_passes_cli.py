@@ -31,15 +31,15 @@ def test_from_asked_to_cleared_and_no_sooner(office: Office) -> None:
     assert asked["state"] == "asked"
     assert len(asked["words"]["en"]) == len(asked["words"]["ja"]) == 12
     psbt = office.psbt((PAYEE, 150_000_000))
-    check = ("gate", "check", "--pass", asked["pass_id"], "--psbt", psbt)
+    check = (asked["pass_id"], psbt)
     for who, state in (("bob", "asked"), ("carol", "asked"), ("dave", "issued")):
-        assert office(*check)[0] == 3
+        assert office.gate(*check)[0] == 3
         code, said = office.approve(asked["pass_id"], who)
         assert (code, said["state"]) == (0, state)
-    assert office(*check)[0] == 0
+    assert office.gate(*check)[0] == 0
     assert office.shown(asked["pass_id"])["state"] == "signed_live"
     other = office.psbt((PAYEE, 150_000_001), name="other.psbt")
-    code, said = office("gate", "check", "--pass", asked["pass_id"], "--psbt", other)
+    code, said = office.gate(asked["pass_id"], other)
     assert code == 3
     assert {"gate.payment_missing", "gate.pass_used"} <= codes(said)
 
@@ -71,7 +71,7 @@ def test_one_rejection_stops_a_pass_and_its_reason_is_shown(office: Office) -> N
     _, told = office.told("pass", "show", asked["pass_id"])
     assert "unknown payee" in told
     psbt = office.psbt((PAYEE, 150_000_000))
-    code, said = office("gate", "check", "--pass", asked["pass_id"], "--psbt", psbt)
+    code, said = office.gate(asked["pass_id"], psbt)
     assert code == 3
     assert "passes.rejected" in codes(said)
 
@@ -82,7 +82,7 @@ def test_an_approver_takes_an_issued_pass_back(office: Office) -> None:
     void = ("pass", "void", asked["pass_id"], *office.signing("dave"))
     assert office(*void, "--reason", "the customer called")[1]["state"] == "voided"
     psbt = office.psbt((PAYEE, 150_000_000))
-    code, said = office("gate", "check", "--pass", asked["pass_id"], "--psbt", psbt)
+    code, said = office.gate(asked["pass_id"], psbt)
     assert code == 3
     assert "passes.voided" in codes(said)
 
@@ -115,16 +115,16 @@ def test_a_locked_pass_is_issued_when_its_time_has_come(
     assert (said["state"], codes(said)) == ("approved", set())
     assert said["held_until_at"]
     psbt = office.psbt((PAYEE, 150_000_000))
-    check = ("gate", "check", "--pass", asked["pass_id"], "--psbt", psbt)
-    assert codes(office(*check)[1]) == {"passes.time_locked"}
+    check = (asked["pass_id"], psbt)
+    assert codes(office.gate(*check)[1]) == {"passes.time_locked"}
     assert office("pass", "issue")[1] == {"issued": []}
     assert "No pass is waiting" in office.told("pass", "issue")[1]
     later = current_time() + timedelta(seconds=601)
     monkeypatch.setattr("sekisho.cli.passes.current_time", lambda: later)
-    monkeypatch.setattr("sekisho.cli.gate.current_time", lambda: later)
+    monkeypatch.setattr("sekisho.cli.gate_answers.current_time", lambda: later)
     assert office("pass", "issue")[1] == {"issued": [asked["pass_id"]]}
     assert office.shown(asked["pass_id"])["state"] == "issued"
-    assert office(*check)[0] == 0
+    assert office.gate(*check)[0] == 0
 
 
 def test_prices_and_balances_are_in_what_people_sign(office: Office) -> None:

@@ -55,9 +55,9 @@ def test_somebody_joins_and_somebody_leaves_whose_approval_then_counts_no_more(
     assert (said["state"], codes(said) >= {"passes.quorum_missing"}) == ("asked", True)
     assert {each["code"] for each in said["set_aside"]} == {"passes.approver_not_live"}
     psbt = office.psbt((PAYEE, 150_000_000))
-    assert office("gate", "check", "--pass", waiting["pass_id"], "--psbt", psbt)[0] == 3
+    assert office.gate(waiting["pass_id"], psbt)[0] == 3
     assert office.approve(waiting["pass_id"], "frank")[1]["state"] == "issued"
-    assert office("gate", "check", "--pass", waiting["pass_id"], "--psbt", psbt)[0] == 0
+    assert office.gate(waiting["pass_id"], psbt)[0] == 0
     code, said = office.approve(office.asked()["pass_id"], "dave")
     assert (code, "nobody on the roster" in said["error"]) == (2, True)
 

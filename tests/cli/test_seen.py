@@ -13,27 +13,29 @@ def office(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Office:
 
 
 def test_a_journal_from_before_a_void_is_not_put_back(office: Office, tmp_path: Path) -> None:
-    seen = tmp_path / "gate-saw"
+    """The gate's folder lies elsewhere: it keeps what it saw, and its lease says how much."""
     asked = office.asked()
     office.approved(asked["pass_id"])
     psbt = office.psbt((PAYEE, 150_000_000))
-    check = ("gate", "check", "--pass", asked["pass_id"], "--psbt", psbt, "--seen", str(seen))
     assert office("journal", "checkpoint")[0] == 0
     old = tmp_path / "old"
     shutil.copytree(office.root, old)
     void = ("pass", "void", asked["pass_id"], *office.signing("carol"), "--reason", "leaked")
     assert office(*void)[0] == 0
-    assert office("journal", "checkpoint")[0] == 0
-    code, said = office(*check)
+    code, said = office.gate(asked["pass_id"], psbt)
     assert (code, codes(said)) == (3, {"passes.voided"})
-    kept = seen.read_bytes()
+    gate = office.root.parent / "gate"
+    kept = (gate / "seen").read_bytes()
     shutil.rmtree(office.root)
     shutil.copytree(old, office.root)
-    code, said = office(*check)
+    check = ("--pass", asked["pass_id"], "--psbt", psbt)
+    code, said = office("gate", "check", "--gate", str(gate), *check)
     assert (code, codes(said)) == (3, {"journal.checkpoint_lower"})
-    assert seen.read_bytes() == kept
-    # Without what was seen, the old journal is all that there is to know.
-    assert office(*check[:-2])[0] == 0
+    assert (gate / "seen").read_bytes() == kept
+    # Without what was seen, the lease still says that there was more.
+    (gate / "seen").unlink()
+    code, said = office("gate", "check", "--gate", str(gate), *check)
+    assert (code, codes(said)) == (3, {"gate.journal_behind"})
 
 
 def test_a_watcher_remembers_too(office: Office, tmp_path: Path) -> None:

@@ -44,12 +44,12 @@ def test_children_that_share_an_anchor_are_paid_by_one_transaction(office: Offic
     code, second = child(office, standing["id"], f"{OTHER_PAYEE}=0.3")
     assert (code, second["number"]) == (0, 2)
     one = office.psbt((PAYEE, 40_000_000), name="one.psbt")
-    code, said = office("gate", "check", "--pass", f"{standing['id']}#1", "--psbt", one)
+    code, said = office.gate(f"{standing['id']}#1", one)
     assert (code, "gate.payment_missing" in codes(said)) == (3, True), "all of them or none"
     batch = office.psbt((PAYEE, 40_000_000), (OTHER_PAYEE, 30_000_000))
-    code, said = office("gate", "check", "--pass", f"{standing['id']}#2", "--psbt", batch)
+    code, said = office.gate(f"{standing['id']}#2", batch)
     assert (code, said["answer"]) == (0, "cleared")
-    again = office("gate", "check", "--pass", first["child"][:16], "--psbt", batch)
+    again = office.gate(first["child"][:16], batch)
     assert (again[0], again[1]["txid"]) == (0, said["txid"])
     _, told = office.told("pass", "show", standing["id"])
     assert "without people, numbered" in told
@@ -103,7 +103,7 @@ def test_a_voided_standing_pass_stops_the_children_that_are_out(office: Office) 
     psbt = office.psbt((PAYEE, 40_000_000))
     void = ("pass", "void", standing["id"], "--reason", "the service was taken over")
     assert office(*void, *office.signing("carol"))[0] == 0
-    code, said = office("gate", "check", "--pass", f"{standing['id']}#1", "--psbt", psbt)
+    code, said = office.gate(f"{standing['id']}#1", psbt)
     assert (code, "passes.voided" in codes(said)) == (3, True)
     assert child(office, standing["id"], f"{PAYEE}=0.1")[0] == 3
 
@@ -112,5 +112,5 @@ def test_a_voided_standing_pass_stops_the_children_that_are_out(office: Office) 
 def test_a_child_that_is_not_there_is_bad_input(office: Office, number: str) -> None:
     standing = ask(office)
     psbt = office.psbt((PAYEE, 40_000_000))
-    code, said = office("gate", "check", "--pass", f"{standing['id']}#{number}", "--psbt", psbt)
+    code, said = office.gate(f"{standing['id']}#{number}", psbt)
     assert (code, "no child of that number" in said["error"]) == (2, True)

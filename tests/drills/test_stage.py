@@ -3,12 +3,14 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from journal_world import SIGNER
 
 from sekisho.drills.dmm_2024 import cast, facts
 from sekisho.drills.dmm_2024.flow import enrol, replay
-from sekisho.drills.dmm_2024.records import Variant
+from sekisho.drills.dmm_2024.records import Outcome, Variant
 from sekisho.drills.dmm_2024.stage import Stage, request, set_up, signer_of
 from sekisho.drills.dmm_2024.timeline import ASKED_AT, GATE_AT, STEP
 from sekisho.journal.store import JournalStore, create_journal
@@ -157,8 +159,13 @@ def test_every_assertion_holds_for_its_own_statement_and_for_no_other(
                 assert not held(signed[other.seq])
 
 
+def played_on(journal: JournalStore) -> Outcome:
+    with TemporaryDirectory() as folder, create_journal(Path(folder) / "gate.sqlite") as memory:
+        return replay(journal, Variant.PASS, memory=memory, signer=SIGNER)
+
+
 def test_the_pass_is_issued_when_its_time_lock_ends_and_not_before(journal: JournalStore) -> None:
-    played = replay(journal, Variant.PASS, journal_key="")
+    played = played_on(journal)
     assert played.standing is not None
     issued = [entry.at for entry in journal.entries() if entry.kind == PASS_ISSUED]
     assert issued == [played.standing.held_until_at]
@@ -169,7 +176,7 @@ def test_a_replay_under_the_same_journal_key_gives_the_same_digests(tmp_path: Pa
     found = []
     for name in ("first", "second"):
         with create_journal(tmp_path / name) as store:
-            played = replay(store, Variant.PASS, journal_key="")
+            played = played_on(store)
         assert played.standing is not None
         found.append((played.genesis_digest, played.standing.digest, played.incident.incident_id))
     assert found[0] == found[1]

@@ -2,12 +2,15 @@
 
 import json
 from base64 import b64encode
+from dataclasses import replace
 from pathlib import Path
 
 from fuzz.hunt import Target
+from gate_returns import FORMS, sent, signed
 from gate_scene import HOT, exact, honest, parts, scene
 from world_coins import book_of
 
+from sekisho.chains.bitcoin.transaction import parse_transaction
 from sekisho.gate.correspond import correspond
 from sekisho.gate.reading import psbt_bytes, read_psbt
 from sekisho.kernel.errors import BadInputError
@@ -58,6 +61,25 @@ def judge_one(data: bytes) -> None:
         raise ValueError(f"another transaction has no findings: {read.transaction}")
 
 
+def judge_returned(data: bytes) -> None:
+    """Whatever comes back, what is accepted as complete is the cleared transaction, signed."""
+    was = sent("wsh_sortedmulti")
+    answer = was.judge(data)
+    if isinstance(answer, set):
+        raise BadInputError(PLACE, str(sorted(answer)))
+    if answer.complete:
+        transaction = parse_transaction(answer.transaction, PLACE)
+        bare = tuple(replace(each, script_sig=b"", witness=()) for each in transaction.inputs)
+        if replace(transaction, inputs=bare) != was.unsigned:
+            raise ValueError(f"another transaction came through: {transaction}")
+
+
+def returns() -> list[bytes]:
+    """Return what honest signers give back, in every form."""
+    was = sent("wsh_sortedmulti")
+    return [form(was, signed(was.psbt)) for form in FORMS.values()]
+
+
 FUZZ_TARGETS: list[Target] = [
     (
         "gate.psbt_bytes",
@@ -66,4 +88,5 @@ FUZZ_TARGETS: list[Target] = [
     ),
     ("gate.read_psbt", read_one, seeds()),
     ("gate.correspond", judge_one, [honest(exact(), version=v).psbt for v in (0, 2)]),
+    ("gate.judge_return", judge_returned, returns()),
 ]

@@ -20,6 +20,7 @@ from sekisho.wallets.allow_list import (
     read_allow_list,
 )
 from sekisho.wallets.key_register import KeyRegister, key_register_bytes, read_key_register
+from sekisho.wallets.order import Order, OrderKind, order_bytes, read_order
 from sekisho.wallets.plan import ALARMS, Freeze, Plan, Step, plan_bytes, read_plan
 from sekisho.wallets.proof import check_proofs, proofs_bytes, read_proofs, wallet_keys
 from sekisho.wallets.proof_sheet import new_sheet, read_sheet, sheet_bytes
@@ -66,6 +67,10 @@ def plan(data: bytes) -> None:
     _same(data, plan_bytes(read_plan(data, "plan")))
 
 
+def order(data: bytes) -> None:
+    _same(data, order_bytes(read_order(data, "order")))
+
+
 def signature(data: bytes) -> None:
     """Any text for a signature: it is the key's own, or it is refused."""
     text = data.decode("utf-8", errors="replace")
@@ -110,6 +115,17 @@ VAULT = Vault(
     people=("aoki",),
     vendors=("maker",),
 )
+FREEZE = Order(
+    number=1, kind=OrderKind.FREEZE, wallet_id="", gate_id="", memory_size=0, memory_tip=""
+)
+RESTART = Order(
+    number=2,
+    kind=OrderKind.RESTART,
+    wallet_id="",
+    gate_id="gate-1",
+    memory_size=7,
+    memory_tip="ab" * 32,
+)
 PLAN = Plan(
     vault="vault-1",
     steps=tuple(
@@ -144,6 +160,7 @@ FUZZ_TARGETS: list[Target] = [
     ("wallets.read_allow_list", allow_list, [allow_list_bytes(ALLOWED)]),
     ("wallets.read_vault", vault, [vault_bytes(VAULT)]),
     ("wallets.read_plan", plan, [plan_bytes(PLAN)]),
+    ("wallets.read_order", order, [order_bytes(FREEZE), order_bytes(RESTART)]),
     ("wallets.is_signed_by", signature, SIGNATURES),
     ("kernel.check_name", name, [each.encode() for each in NAMES]),
 ]

@@ -6,16 +6,15 @@ from pathlib import Path
 import pytest
 from gate_psbts import signed_transaction
 from gate_scene import Attempt, honest, scene
+from gate_world import ask_gate
 from world import journal_in, register
 from world_coins import DESCRIPTORS, wallet_of
 from world_people import NOW
 
 from sekisho.chains.bitcoin.transaction import TxOut
-from sekisho.gate.flow import check_psbt
 from sekisho.journal.store import JournalStore
 from sekisho.kernel.finding import FINDINGS_MAX, Refused
 from sekisho.kernel.money import Sat
-from sekisho.kernel.ulid import make_ulid
 from sekisho.passes.life import GATE_REFUSED
 from sekisho.watch.flow import judge_transaction, open_watch
 from sekisho.watch.records import VerdictKind
@@ -23,14 +22,7 @@ from sekisho.watch.records import VerdictKind
 
 def refusal(attempt: Attempt, journal: JournalStore) -> Refused:
     with pytest.raises(Refused) as caught:
-        check_psbt(
-            attempt.psbt,
-            journal=journal,
-            genesis_digest=attempt.genesis,
-            pass_digest=attempt.digest,
-            entry_id=make_ulid(NOW, bytes(10)),
-            now=attempt.now,
-        )
+        ask_gate(attempt, journal)
     return caught.value
 
 

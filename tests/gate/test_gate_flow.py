@@ -9,11 +9,11 @@ from gate_passes import PASSES, SECOND, BadPass
 from gate_scene import CHANGE_SAT, Attempt, Scene, honest, scene
 from gate_tampered_psbts import HARMLESS, TAMPERED_PSBTS, Edit, TamperedPSBT
 from gate_tampered_transactions import TAMPERINGS, Tampering, change, codes, outputs
+from gate_world import ask_gate
 from world import World, cleared, entries_of, journal_in, record
 from world_coins import DESCRIPTORS, txout
 from world_people import NOW
 
-from sekisho.gate.flow import check_psbt
 from sekisho.gate.records import Cleared
 from sekisho.journal.records import Entry
 from sekisho.journal.store import JournalStore, open_journal
@@ -54,14 +54,7 @@ def ulid(number: int) -> str:
 
 def shown(attempt: Attempt, journal: JournalStore, number: int = 1) -> Cleared:
     """Return what the gate answers, or raise its refusal."""
-    return check_psbt(
-        attempt.psbt,
-        journal=journal,
-        genesis_digest=attempt.genesis,
-        pass_digest=attempt.digest,
-        entry_id=ulid(number),
-        now=attempt.now,
-    )
+    return ask_gate(attempt, journal, number)
 
 
 def refused(attempt: Attempt, journal: JournalStore, number: int = 1) -> list[str]:
@@ -72,7 +65,7 @@ def refused(attempt: Attempt, journal: JournalStore, number: int = 1) -> list[st
     found = sorted(each.code for each in caught.value.findings)
     last = journal.last()
     assert last is not None
-    assert (last.entry_id, last.kind, last.actor) == (ulid(number), GATE_REFUSED, "gate")
+    assert (last.entry_id, last.kind, last.actor) == (ulid(number), GATE_REFUSED, "gate-1")
     assert last.body["pass_digest"] == attempt.digest
     assert last.body["findings"] == [each.as_json() for each in caught.value.findings]
     assert journal.size() == size + 1

@@ -9,10 +9,10 @@ import pytest
 from duress_world import Told, committed, marked, opening_of, openings, public
 from gate_psbts import psbt_of
 from gate_scene import Scene, honest, scene
+from gate_world import ask_gate
 from world import World, approve, ask, digest_of, journal_in, reject
 from world_people import NOW
 
-from sekisho.gate.flow import check_psbt
 from sekisho.gate.records import Cleared
 from sekisho.journal.records import Entry
 from sekisho.kernel.catalogue import says, what_to_do
@@ -32,15 +32,9 @@ def shown(folder: Path, world: World, told: Told | None, *, psbt: bytes = b"") -
     journal = journal_in(folder, world)
     answer: Cleared | tuple[Finding, ...]
     try:
-        answer = check_psbt(
-            psbt or honest(setting).psbt,
-            journal=journal,
-            genesis_digest=world.genesis_digest,
-            pass_digest=digest_of(setting.asked),
-            entry_id=make_ulid(NOW, bytes(10)),
-            now=NOW,
-            keeper=None if told is None else told.keeper(),
-        )
+        attempt = honest(setting)
+        attempt = replace(attempt, psbt=psbt or attempt.psbt, genesis=world.genesis_digest)
+        answer = ask_gate(attempt, journal, keeper=None if told is None else told.keeper())
     except Refused as refused:
         answer = refused.findings
     entries = tuple(journal.entries())
@@ -90,14 +84,7 @@ def test_without_a_keeper_everything_is_held_while_the_roster_has_commitments(
 def test_without_commitments_no_keeper_is_needed(tmp_path: Path) -> None:
     setting = scene()
     journal = journal_in(tmp_path, setting.world)
-    cleared = check_psbt(
-        honest(setting).psbt,
-        journal=journal,
-        genesis_digest=setting.world.genesis_digest,
-        pass_digest=digest_of(setting.asked),
-        entry_id=make_ulid(NOW, bytes(10)),
-        now=NOW,
-    )
+    cleared = ask_gate(honest(setting), journal)
     journal.close()
     assert cleared.pass_digest == digest_of(setting.asked)
 

@@ -214,6 +214,7 @@ def test_an_admin_pass_is_for_here(changes: dict[str, Any], reason: str) -> None
         (SubjectType.ALLOW_LIST, "allow-list", "document_missing"),
         (SubjectType.KEY_REGISTER, "key-register", "document_missing"),
         (SubjectType.PLAN, "plan", "document_missing"),
+        (SubjectType.ORDER, "order", "document_missing"),
     ],
 )
 def test_the_document_is_the_one_that_is_named(
@@ -238,7 +239,7 @@ def test_the_document_is_the_one_that_is_named(
 
 @pytest.mark.parametrize(
     "kind",
-    ["policy", "wallet", "key_register", "allow_list", "vault", "plan"],
+    ["policy", "wallet", "key_register", "allow_list", "vault", "plan", "order"],
 )
 @pytest.mark.parametrize(
     "document", [{}, [], {"format": "sekisho/policy/v1"}, None, "text", {"a": [[[[]]]]}]
@@ -246,7 +247,7 @@ def test_the_document_is_the_one_that_is_named(
 def test_what_nobody_can_read_is_never_put_in_force(kind: str, document: Any) -> None:  # noqa: ANN401 - any JSON
     subject = SubjectType(kind)
     only = {"policy": "policy", "key_register": "key-register", "allow_list": "allow-list"}
-    subject_id = only.get(kind, "plan" if kind == "plan" else "cold-7")
+    subject_id = only.get(kind, kind if kind in {"plan", "order"} else "cold-7")
     world = record(BASE, *document_body(kind, document))
     asked = admin_pass(
         bound(world),

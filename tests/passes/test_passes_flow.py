@@ -242,7 +242,11 @@ def test_the_same_words_under_another_signature_keep_no_other_statement_out(
     assert together(journal, baba) == ["recorded"]
     forged = replace(baba, signature=bytes(64))
     assert together(journal, forged, chiba) == ["passes.signature_invalid", "recorded"]
-    assert together(journal, baba, chiba) == ["recorded", "recorded"]
+    later = NOW + timedelta(minutes=1)
+    size = journal.size()
+    again = record_statements(desk(journal), [baba, chiba], now=later)
+    assert all(isinstance(each, Standing) for each in again), "handed in again: nothing new"
+    assert journal.size() == size
     assert len(standing_in(journal, digest_of(ASKED)).ballots) == 3
 
 

@@ -15,8 +15,11 @@ from sekisho.cli import (
     enrol,
     gate,
     in_force,
+    inbox,
     init,
     journal,
+    lease,
+    orders,
     passes,
     policy,
     review,
@@ -64,7 +67,10 @@ app.add_typer(passes.app, name="pass")
 policy.app.add_typer(in_force.policy_app)
 app.add_typer(policy.app, name="policy")
 app.add_typer(in_force.documents_app, name="documents")
+for orders_or_inbox in (orders, inbox):
+    gate.app.add_typer(orders_or_inbox.app)
 app.add_typer(gate.app, name="gate")
+app.add_typer(lease.app, name="lease")
 app.command("scan")(scan.run)
 app.add_typer(journal.app, name="journal")
 

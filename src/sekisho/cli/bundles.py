@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from sekisho.app import checkpoint_of, current_time, installation
-from sekisho.cli.options import JsonOption, SeenOption, WorkspaceOption, read_file
+from sekisho.cli.options import JsonOption, PassArgument, SeenOption, WorkspaceOption, read_file
 from sekisho.cli.output import EXIT_NO, put_findings, put_json, say
 from sekisho.cli.standing import put_standing
 from sekisho.edges.keys import replace_file, write_new
@@ -33,7 +33,7 @@ GenesisOption = Annotated[
 
 @app.command("export")
 def export(
-    name: Annotated[str, typer.Argument(help="The pass's id, or the start of its digest.")],
+    name: PassArgument,
     out: Annotated[Path, typer.Option("--out", help="The bundle file to write.")],
     checkpoint: Annotated[
         Path | None,

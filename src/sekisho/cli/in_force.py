@@ -12,6 +12,7 @@ from sekisho.cli.options import (
     JsonOption,
     KeyOption,
     OnlyIdOption,
+    PassArgument,
     PassphraseFileOption,
     TerminalOption,
     WorkspaceOption,
@@ -89,7 +90,7 @@ def adopt(
 
 @policy_app.command("explain")
 def explain(
-    name: Annotated[str, typer.Argument(help="The pass's id, or the start of its digest.")],
+    name: PassArgument,
     workspace: WorkspaceOption = Path(),
     *,
     json: JsonOption = False,

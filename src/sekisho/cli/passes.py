@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeAlias
 
 import typer
 from rich.table import Table
@@ -15,13 +15,20 @@ from sekisho.cli.options import (
     JsonOption,
     KeyOption,
     OnlyIdOption,
+    PassArgument,
     PassphraseFileOption,
+    ReasonOption,
     TerminalOption,
     WorkspaceOption,
     unlock,
 )
 from sekisho.cli.output import put_json, say, terminal
 from sekisho.cli.pass_options import (
+    ANY_FIELDS,
+    FeerateMaxOption,
+    PayingWalletOption,
+    PayOption,
+    PriceOption,
     balances_of,
     change_of,
     read_fee_options,
@@ -43,11 +50,11 @@ from sekisho.passes.records import (
     ListedInputs,
     Payment,
     Replacement,
-    TransactionRule,
     Transfer,
 )
 from sekisho.passes.register import Register
 from sekisho.passes.shown import standing_json, subject_of
+from sekisho.passes.spendings import Spendings
 from sekisho.passes.verify import Standing, standing_of, wallet_in_force, wallets_in_force
 from sekisho.wallets.coins import Holdings
 from sekisho.wallets.documents import wallet_digest
@@ -55,8 +62,6 @@ from sekisho.wallets.flow import holdings_of
 from sekisho.wallets.records import Wallet
 
 app = typer.Typer(help="Passes: leave to let coins out.", no_args_is_help=True)
-PassArgument = Annotated[str, typer.Argument(help="The pass's id, or the start of its digest.")]
-ReasonOption = Annotated[str, typer.Option("--reason", help="Why, in your own words.")]
 CoinOption = Annotated[
     list[str] | None,
     typer.Option(
@@ -66,26 +71,19 @@ CoinOption = Annotated[
 AnchorOption = Annotated[
     str, typer.Option("--anchor", help="The coin that must be spent; else the first of --coin.")
 ]
-PriceOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--price", help="SOURCE=JPY, what a source says a bitcoin costs now, once for each."
-    ),
-]
 ReplacesOption = Annotated[
     str,
     typer.Option("--replaces", help="The id of the pass that this one replaces; keep its anchor."),
 ]
-_UINT32_MAX = 0xFFFF_FFFF
 _SUBJECT_LINES_MAX = 30
 
 
 @app.command("ask")
 def ask(
-    wallet: Annotated[str, typer.Option(help="The wallet that pays.")],
-    pay: Annotated[list[str], typer.Option(help="ADDRESS=BTC, once for each payment.")],
+    wallet: PayingWalletOption,
+    pay: PayOption,
     fee_max: Annotated[str, typer.Option(help="The highest fee, in BTC.")],
-    feerate_max: Annotated[int, typer.Option(help="The highest feerate, in sat/vB.")],
+    feerate_max: FeerateMaxOption,
     purpose: Annotated[str, typer.Option(help="What the payment is for.")],
     key: KeyOption,
     terminal_id: TerminalOption,
@@ -227,9 +225,9 @@ def list_passes(workspace: WorkspaceOption = Path(), *, json: JsonOption = False
     with installation(workspace) as here:
         desk = open_desk(here.journal, genesis_digest=here.pinned_genesis())
         register = desk.register
-        used = clearances(here.journal.entries())
+        facts = _facts(desk)
         pairs = [
-            (standing, _life(desk, standing, used).value)
+            (standing, _life(desk, standing, facts).value)
             for standing in (standing_of(register, digest) for digest in register.passes)
         ]
         unreadable = [str(each) for each in register.unreadable]
@@ -302,12 +300,23 @@ def _in_short(subject: Sequence[str], name: str) -> Sequence[str]:
     return (*subject[:_SUBJECT_LINES_MAX], f"  … {more} more lines: sekisho pass show {name}")
 
 
-def _life(desk: Desk, standing: Standing, used: Sequence[Clearance] | None = None) -> PassState:
+_Facts: TypeAlias = tuple[Sequence[Clearance], Spendings]
+"""What the gate let through, and what the watcher saw of anchors."""
+
+
+def _facts(desk: Desk) -> _Facts:
+    entries = tuple(desk.journal.entries())
+    return clearances(entries), Spendings(entries)
+
+
+def _life(desk: Desk, standing: Standing, facts: _Facts | None = None) -> PassState:
     """Return the state of a pass by the journal."""
+    cleared, spendings = _facts(desk) if facts is None else facts
     return state_by_journal(
         standing,
         issued=standing.digest in desk.issued,
-        cleared=clearances(desk.journal.entries()) if used is None else used,
+        cleared=cleared,
+        spendings=spendings,
         now=current_time(),
     )
 
@@ -345,13 +354,7 @@ def _transfer(
         anchor=_anchor(anchor, outpoints, wallet, holdings),
         inputs=ListedInputs(outpoints=outpoints) if outpoints else AnyInputs(inputs_max=1000),
         change=change_of(wallet),
-        transaction=TransactionRule(
-            versions=(1, 2),
-            locktime_min=0,
-            locktime_max=_UINT32_MAX,
-            sequence_min=0,
-            sequence_max=_UINT32_MAX,
-        ),
+        transaction=ANY_FIELDS,
         fee=fee,
         replacement=replacement,
     )

@@ -50,14 +50,9 @@ from sekisho.passes.adoption import tally_of
 from sekisho.passes.ballots import same_words
 from sekisho.passes.bundle import BUNDLE_MAX_BYTES, Opened
 from sekisho.passes.documents import approval_bytes
+from sekisho.passes.draft import draft_approval, next_number, owner_of_key
 from sekisho.passes.evidence import read_statement, statement_body
-from sekisho.passes.flow import (
-    Signer,
-    draft_approval,
-    next_number,
-    owner_of_key,
-    record_statements,
-)
+from sekisho.passes.flow import Signer, record_statements
 from sekisho.passes.judge import case_of
 from sekisho.passes.policy.case import Case, Destination
 from sekisho.passes.records import (
@@ -69,7 +64,7 @@ from sekisho.passes.records import (
     Transfer,
 )
 from sekisho.passes.register import Register
-from sekisho.passes.shown import standing_json, subject_of, weak_points
+from sekisho.passes.shown import standing_json, subject_of
 from sekisho.passes.verify import Standing, standing_of, time_findings
 from sekisho.wallets.records import Segregation
 
@@ -92,11 +87,6 @@ WordsOption = Annotated[
 ]
 _STATEMENT_MAX_BYTES = 64 * 1024
 _GROUP = 4
-_WEAK = {
-    "key_backed_up": "the private key of their passkey has copies outside the device",
-    "key_not_device_bound": "the private key of their passkey can leave the device",
-    "key_not_attested": "no maker vouches for their device",
-}
 
 
 @app.command("review")
@@ -218,9 +208,6 @@ def _put_answer(path: Path, answer: Standing | Refused | BadInputError) -> None:
 def put_review(register: Register, standing: Standing) -> None:
     """Write everything that an approver must see, from the pass's own bytes."""
     put_standing(standing, as_json=False, subject=subject_of(register, standing))
-    for ballot in standing.ballots:
-        for point in weak_points(ballot):
-            say(f"  ! {ballot.approval.approver}: {_WEAK[point]}")
     action = standing.asked.action
     wallet = register.wallets.get(getattr(action, "wallet_id", ""))
     if not isinstance(action, Transfer) or wallet is None:

@@ -56,6 +56,7 @@ def clear(
     return Cleared(
         pass_id=leave.pass_id,
         pass_digest=leave.digest,
+        wallet_id=transfer.wallet_id,
         replaceable=transfer.replacement.fee_bump,
         psbt=psbt,
         txid=txid,

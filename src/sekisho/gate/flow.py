@@ -1,86 +1,251 @@
-"""The gate at work: gather, decide, record, act. Acting is the signer's, once there is one.
+"""The gate at work: gather, decide, record, act. Acting is the signer's.
 
-The answer is in the journal before anybody hears it, whichever it is.
+The answer is in the gate's own memory before anybody hears it, whichever it is.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from sekisho.gate.clear import clear
 from sekisho.gate.hold import gate_hold
-from sekisho.gate.records import Cleared
-from sekisho.journal.records import Draft, Entry
+from sekisho.gate.memory import GATE_BEGAN, Remembered, lease_request, remember
+from sekisho.gate.records import Cleared, Gate, Returned
+from sekisho.gate.returned import judge_return
+from sekisho.gate.shut import (
+    clock_findings,
+    freeze_findings,
+    high_water_at,
+    lease_findings,
+    lease_in,
+    place_findings,
+)
+from sekisho.journal.records import Draft
 from sekisho.journal.store import JournalStore
+from sekisho.journal.witness.last_seen import LastSeen
+from sekisho.kernel.canonical import Json
 from sekisho.kernel.digest import document_digest
 from sekisho.kernel.finding import Finding, Refused, bounded_findings, finding
 from sekisho.kernel.instants import format_instant
 from sekisho.kernel.ulid import make_ulid
+from sekisho.passes.bundle import Opened, named_pass, open_bundle
 from sekisho.passes.duress import Keeper, commits
-from sekisho.passes.evidence import gather_evidence
-from sekisho.passes.fold import establish_trust
 from sekisho.passes.hearing import AHEAD_MAX
+from sekisho.passes.lease import LeaseRequest
+from sekisho.passes.leave import leave_of
 from sekisho.passes.life import GATE_CLEARED, GATE_REFUSED, clearances
 from sekisho.passes.register import Register
 
+GATE_RETURNED = "gate.returned"
+GATE_RETURNED = "gate.returned"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Papers:
+    """What is carried to the gate beside the PSBT. All of it is verified from what is pinned."""
+
+    bundle: bytes
+    """The pass, and the journal up to a checkpoint (`passes/bundle.py`); empty without a pass."""
+    lease: bytes
+    """Empty if there is none."""
+    seen: LastSeen | None
+    """The last checkpoint that this gate saw; None before the first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Records:
+    """Where the gate writes its answers."""
+
+    memory: JournalStore
+    """The gate's own."""
+    journal: JournalStore | None
+    """The exchange's, where the gate stands beside it: of two gates that ask at once about two
+    transactions under one pass, one at most is answered yes. Elsewhere the anchor does that."""
+
+
+def begin_memory(memory: JournalStore, gate: Gate, *, now: datetime) -> None:
+    """Write the first entry of a new gate's memory."""
+    memory.append(
+        Draft(
+            entry_id=make_ulid(_EPOCH, b"gatebegins"),
+            at=now,
+            kind=GATE_BEGAN,
+            actor=gate.gate_id,
+            body={
+                "genesis_digest": gate.genesis_digest,
+                "granter_key": gate.granter_key.hex(),
+                "mode": gate.mode.value,
+            },
+        )
+    )
+
+
+def ask_lease(memory: JournalStore, gate: Gate) -> LeaseRequest:
+    """Return what the gate shows to whoever grants leases."""
+    return lease_request(remember(memory.entries()), gate)
 
 
 def check_psbt(
     psbt: bytes,
+    papers: Papers,
     *,
-    journal: JournalStore,
-    genesis_digest: str,
-    pass_digest: str,
+    gate: Gate,
+    records: Records,
     entry_id: str,
     now: datetime,
+    keep_seen: Callable[[LastSeen], None],
     keeper: Keeper | None = None,
 ) -> Cleared:
     """Return `Cleared` if the pass allows the PSBT, or raise `Refused` with every reason.
 
-    `genesis_digest` is pinned in the gate's own configuration. A refusal is recorded under
-    `entry_id`. Asking again about a transaction that was cleared gives the same answer; of two
-    gates that ask at once about two transactions under one pass, one at most is answered yes.
-    What is on hold is told to `keeper` before anybody else hears the answer. Where the roster in
-    force lists commitments, everything is on hold for a gate without a keeper.
+    A refusal is recorded under `entry_id`. Asking again about a transaction that was cleared gives
+    the same answer. The checkpoint that the bundle shows is kept with `keep_seen` first of all.
+    What is on hold is told to `keeper` before anybody else hears the answer; where the roster in
+    force lists commitments, everything is on hold for a gate without one. Raises `BadInputError`,
+    and records nothing, for what is no bundle, or a memory that the gate cannot read.
     """
     # Gather.
-    entries = tuple(journal.entries())
-    register, reasons = establish_trust(
-        gather_evidence(entries), genesis_digest=genesis_digest, now=now
-    )
+    remembered = remember(records.memory.entries())
+    lease, findings = lease_in(papers.lease, gate)
+    opened: Opened | None = None
+    try:
+        opened = _opened(papers, gate, now=now)
+        keep_seen(opened.seen)
+    except Refused as refused:
+        findings.extend(refused.findings)
+    certain_at = high_water_at(remembered, lease, opened)
+    findings.extend(clock_findings(certain_at, now=now))
     # Decide.
     try:
-        if register is None:
-            raise Refused(reasons)  # noqa: TRY301 - recorded like every other refusal
-        apart = [*_clock_findings(entries, now), *_on_hold(keeper, register, pass_digest, now)]
-        try:
-            cleared = clear(
-                psbt,
-                pass_digest=pass_digest,
-                register=register,
-                book=register.book(),
-                used=clearances(entries),
-                now=now,
-            )
-        except Refused as refused:
-            raise Refused([*refused.findings, *apart]) from refused
-        if apart:
-            raise Refused(apart)  # noqa: TRY301 - the same
+        if opened is None:
+            raise Refused(findings)  # noqa: TRY301 - recorded like every other refusal
+        if lease is not None:
+            findings.extend(lease_findings(lease, gate, remembered, opened, now=now))
+        findings.extend(_findings(opened, gate, keeper, now=now))
+        cleared = _cleared(psbt, opened, remembered, findings, now=now)
         # Record.
-        _record_clearance(cleared, journal, now)
+        _record(cleared, records, gate, now)
     except Refused as refused:
-        journal.append(_refusal(refused.findings, pass_digest, entry_id, now))
+        body = _refusal(refused.findings, papers, certain_at)
+        _write(GATE_REFUSED, body, gate, records, entry_id=entry_id, now=now)
         raise
     return cleared
 
 
-def _clock_findings(entries: Sequence[Entry], now: datetime) -> list[Finding]:
-    """Return whether this clock is behind the journal: set back, it would revive old passes."""
-    last = max(entries, key=lambda each: each.at)
-    if last.at <= now + AHEAD_MAX:
-        return []
-    at = format_instant(last.at)
-    return [finding("gate.clock_behind", str(last.seq), at=at, now=format_instant(now))]
+def check_return(
+    cleared: Cleared,
+    returned: bytes,
+    papers: Papers,
+    *,
+    gate: Gate,
+    records: Records,
+    entry_id: str,
+    now: datetime,
+) -> Returned:
+    """Return what a signer returned, if it is what was cleared with nothing but good signatures.
+
+    Either answer is recorded under `entry_id`. Raises `Refused`: if `gate.return_hostile` is among
+    the reasons, somebody holds a signature over something else, and it can be mined: freeze, and
+    spend its inputs to safety. `papers.bundle` is the one under which it was cleared.
+    """
+    register = open_bundle(
+        papers.bundle, genesis_digest=gate.genesis_digest, seen=None, now=None, where="bundle"
+    ).register  # not as of now: a signer may have taken its time
+    wallet = register.wallets[cleared.wallet_id]
+    try:
+        found = judge_return(cleared, returned, wallet=wallet, book=register.book())
+    except Refused as refused:
+        body: dict[str, Json] = {
+            "pass_digest": cleared.pass_digest,
+            **bounded_findings(refused.findings),
+        }
+        _write(GATE_REFUSED, body, gate, records, entry_id=entry_id, now=now)
+        raise
+    body = {
+        "pass_digest": cleared.pass_digest,
+        "txid": found.txid,
+        "complete": found.complete,
+    }
+    _write(GATE_RETURNED, body, gate, records, entry_id=entry_id, now=now)
+    return found
+
+
+def _write(
+    kind: str,
+    body: dict[str, Json],
+    gate: Gate,
+    records: Records,
+    *,
+    entry_id: str,
+    now: datetime,
+) -> None:
+    draft = Draft(entry_id=entry_id, at=now, kind=kind, actor=gate.gate_id, body=body)
+    for each in (records.memory, records.journal):
+        if each is not None:
+            each.append(draft)
+
+
+def _refusal(findings: Sequence[Finding], papers: Papers, certain_at: datetime) -> dict[str, Json]:
+    """Return what is written down of a refusal, with the latest moment that was sure by then."""
+    return {
+        "pass_digest": named_pass(papers.bundle, "bundle") if papers.bundle else "",
+        **bounded_findings(findings),
+        "high_water_at": format_instant(certain_at),
+    }
+
+
+def _findings(
+    opened: Opened, gate: Gate, keeper: Keeper | None, *, now: datetime
+) -> list[Finding]:
+    """Return what speaks against letting anything leave under the pass, whatever the PSBT is."""
+    findings: list[Finding] = []
+    if opened.latest_at > now + AHEAD_MAX:
+        # This clock is behind the journal: set back, it would revive old passes.
+        at = format_instant(opened.latest_at)
+        findings.append(finding("gate.clock_behind", "journal", at=at, now=format_instant(now)))
+    leave = leave_of(opened.register, opened.pass_digest, now=now)
+    if leave is not None:  # else `clear` says why
+        findings.extend(freeze_findings(leave.transfer, opened.register))
+        findings.extend(place_findings(leave.transfer, opened.register, gate))
+    return [*findings, *_on_hold(keeper, opened.register, opened.pass_digest, now)]
+
+
+def _opened(papers: Papers, gate: Gate, *, now: datetime) -> Opened:
+    if not papers.bundle:
+        raise Refused([finding("gate.no_pass", gate.gate_id)])
+    return open_bundle(
+        papers.bundle,
+        genesis_digest=gate.genesis_digest,
+        seen=papers.seen,
+        now=now,
+        where="bundle",
+    )
+
+
+def _cleared(
+    psbt: bytes,
+    opened: Opened,
+    remembered: Remembered,
+    apart: list[Finding],
+    *,
+    now: datetime,
+) -> Cleared:
+    """Return what the pass allows; raises `Refused` with what speaks against it, and `apart`."""
+    try:
+        cleared = clear(
+            psbt,
+            pass_digest=opened.pass_digest,
+            register=opened.register,
+            book=opened.register.book(),
+            used=(*remembered.used, *clearances(opened.cleared)),
+            now=now,
+        )
+    except Refused as refused:
+        raise Refused([*refused.findings, *apart]) from refused
+    if apart:
+        raise Refused(apart)
+    return cleared
 
 
 def _on_hold(
@@ -97,11 +262,11 @@ def _on_hold(
     return on_hold
 
 
-def _record_clearance(cleared: Cleared, journal: JournalStore, now: datetime) -> None:
+def _record(cleared: Cleared, records: Records, gate: Gate, now: datetime) -> None:
     """Write a clearance down, or raise `Refused` if another gate has just used the pass.
 
     Between gathering and recording, another gate may have cleared something else. The entry's id
-    follows from the pass, so the journal itself holds one clearance of a pass and no second one.
+    follows from the pass, so each journal holds one clearance of a pass and no second one.
     """
     place = {
         "pass_digest": cleared.pass_digest,
@@ -112,13 +277,19 @@ def _record_clearance(cleared: Cleared, journal: JournalStore, now: datetime) ->
         entry_id=make_ulid(_EPOCH, randomness),
         at=now,
         kind=GATE_CLEARED,
-        actor="gate",
+        actor=gate.gate_id,
         body={
             "pass_digest": cleared.pass_digest,
             "txid": cleared.txid,
             "transaction_digest": cleared.transaction_digest,
         },
     )
+    for each in (records.memory, records.journal):
+        if each is not None:
+            _record_once(cleared, draft, each)
+
+
+def _record_once(cleared: Cleared, draft: Draft, journal: JournalStore) -> None:
     try:
         journal.append(draft)
     except Refused as conflict:
@@ -133,18 +304,3 @@ def _record_clearance(cleared: Cleared, journal: JournalStore, now: datetime) ->
             raise
         used = [finding("gate.pass_used", cleared.pass_id, txid=each.txid) for each in before]
         raise Refused(used) from conflict
-
-
-def _refusal(
-    findings: tuple[Finding, ...], pass_digest: str, entry_id: str, now: datetime
-) -> Draft:
-    return Draft(
-        entry_id=entry_id,
-        at=now,
-        kind=GATE_REFUSED,
-        actor="gate",
-        body={
-            "pass_digest": pass_digest,
-            **bounded_findings(findings),
-        },
-    )

@@ -5,7 +5,7 @@ from btclib_wallet.psbt.psbt import Psbt
 from btclib_wallet.psbt.psbt_in import PsbtIn
 
 from sekisho.chains.bitcoin.transaction import OutPoint, Transaction, TxIn, TxOut
-from sekisho.gate.records import ReadInput, ReadPSBT
+from sekisho.gate.records import ReadInput, ReadPSBT, Signatures
 from sekisho.kernel.errors import BadInputError
 from sekisho.kernel.money import Sat
 
@@ -81,4 +81,11 @@ def _read_input(psbt_in: PsbtIn) -> ReadInput:
         redeem_script=psbt_in.redeem_script,
         witness_script=psbt_in.witness_script,
         signed=signed,
+        signatures=Signatures(
+            partial=tuple(sorted(psbt_in.partial_sigs.items())),
+            taproot_key=psbt_in.taproot_key_spend_signature,
+            taproot_scripts=tuple(sorted(psbt_in.taproot_script_spend_signatures.items())),
+            script_sig=psbt_in.final_script_sig,
+            witness=tuple(psbt_in.final_script_witness.stack),
+        ),
     )

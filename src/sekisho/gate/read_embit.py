@@ -9,7 +9,7 @@ from typing import Any
 from embit.psbt import PSBT
 
 from sekisho.chains.bitcoin.transaction import OutPoint, Transaction, TxIn, TxOut
-from sekisho.gate.records import ReadInput, ReadPSBT
+from sekisho.gate.records import ReadInput, ReadPSBT, Signatures
 from sekisho.kernel.errors import BadInputError
 from sekisho.kernel.money import Sat
 
@@ -94,4 +94,20 @@ def _read_input(scope: Any) -> ReadInput:  # noqa: ANN401 - embit publishes no t
         redeem_script=scope.redeem_script.data if scope.redeem_script else b"",
         witness_script=scope.witness_script.data if scope.witness_script else b"",
         signed=signed,
+        signatures=_signatures(scope),
+    )
+
+
+def _signatures(scope: Any) -> Signatures:  # noqa: ANN401 - embit publishes no types
+    script_sig, witness = scope.final_scriptsig, scope.final_scriptwitness
+    return Signatures(
+        partial=tuple(sorted((key.sec(), value) for key, value in scope.partial_sigs.items())),
+        taproot_key=scope.unknown.get(_TAP_KEY_SIG, b""),
+        taproot_scripts=tuple(
+            sorted(
+                (key.xonly() + leaf, value) for (key, leaf), value in scope.taproot_sigs.items()
+            )
+        ),
+        script_sig=script_sig.data if script_sig else b"",
+        witness=tuple(witness.items) if witness else (),
     )

@@ -10,11 +10,8 @@ An admin pass names what it replaces, so of two that race for one place the seco
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
-from sekisho.kernel.canonical import parse_canonical
-from sekisho.kernel.errors import BadInputError
 from sekisho.kernel.finding import Finding, finding
 from sekisho.kernel.instants import format_instant
 from sekisho.passes.ballots import (
@@ -24,7 +21,7 @@ from sekisho.passes.ballots import (
     statement_findings,
     tally,
 )
-from sekisho.passes.policy.documents import read_policy
+from sekisho.passes.in_force import document_findings, is_freeze, put_in_force
 from sekisho.passes.records import (
     NOBODY,
     Admin,
@@ -35,6 +32,7 @@ from sekisho.passes.records import (
 from sekisho.passes.register import (
     ALLOW_LIST_ID,
     KEY_REGISTER_ID,
+    ORDER_ID,
     PLAN_ID,
     POLICY_ID,
     ROSTER_ID,
@@ -49,13 +47,6 @@ from sekisho.passes.roster import (
     recovery_faults,
     rotation_faults,
 )
-from sekisho.wallets.allow_list import read_allow_list
-from sekisho.wallets.documents import read_wallet
-from sekisho.wallets.key_register import read_key_register
-from sekisho.wallets.plan import read_plan
-from sekisho.wallets.proof import check_proofs, core_digest
-from sekisho.wallets.records import UNPROVEN
-from sekisho.wallets.vault import read_vault
 
 SUSPENSIONS_MAX = 2
 """How many people one officer may suspend alone within `SUSPENSIONS_WINDOW`."""
@@ -69,6 +60,7 @@ _ONLY_ID = {
     SubjectType.ALLOW_LIST: ALLOW_LIST_ID,
     SubjectType.KEY_REGISTER: KEY_REGISTER_ID,
     SubjectType.PLAN: PLAN_ID,
+    SubjectType.ORDER: ORDER_ID,
 }
 """Of these there is one in an installation, so they have one id."""
 
@@ -104,8 +96,9 @@ def why_not_adopted(register: Register, digest: str) -> list[Finding]:
             findings.append(finding("passes.not_suspended", admin.subject_id))
         findings.extend(quorum_findings(heard, register.roster.quorum_admin))
     else:
-        findings.extend(quorum_findings(heard, register.roster.quorum_admin))
-        findings.extend(_document_findings(register, admin))
+        if not is_freeze(register, admin):
+            findings.extend(quorum_findings(heard, register.roster.quorum_admin))
+        findings.extend(document_findings(register, admin))
     return findings
 
 
@@ -166,27 +159,7 @@ def _take_effect(register: Register, asked: Pass, admin: Admin, now: InForce) ->
         take_roster(register, register.roster, now.since_seq)
     else:
         register.in_force[admin.subject_type, admin.subject_id] = now
-        _put_in_force(register, admin, now)
-
-
-def _put_in_force(register: Register, admin: Admin, now: InForce) -> None:
-    document = register.documents[admin.subject_type.value, admin.new_digest]
-    match admin.subject_type:
-        case SubjectType.WALLET:
-            wallet = read_wallet(parse_canonical(document, "wallet"), "wallet")
-            register.wallets[wallet.wallet_id] = wallet
-        case SubjectType.POLICY:
-            register.policy = read_policy(document, "policy")
-        case SubjectType.ALLOW_LIST:
-            listed = read_allow_list(document, "allow-list").destinations
-            register.listed = {
-                each.script.hex(): register.listed.get(each.script.hex(), now.since_at)
-                for each in listed
-            }
-            for each in listed:
-                register.known_addresses.add(each.address)
-        case _:
-            pass  # key register, vault and plan are read where they are used
+        put_in_force(register, admin, now)
 
 
 def _binding_findings(register: Register, digest: str, admin: Admin) -> list[Finding]:
@@ -320,81 +293,3 @@ def _suspended_by(register: Register, officer: str, at: datetime) -> int:
     return sum(
         who == officer and when > at - SUSPENSIONS_WINDOW for who, when in register.suspensions
     )
-
-
-def _document_findings(register: Register, admin: Admin) -> list[Finding]:
-    """Return why the document that would be put in force is none, or not the one named."""
-    what = admin.subject_type.value
-    document = register.documents.get((what, admin.new_digest))
-    if document is None:
-        return [finding("passes.document_missing", admin.new_digest, what=what)]
-    try:
-        named = _NAMED[admin.subject_type](document)
-    except BadInputError as error:
-        return [finding("passes.document_unreadable", error.where, what=what, reason=error.reason)]
-    if named != admin.subject_id:
-        return [finding("passes.subject_differs", admin.subject_id, expected=named)]
-    if admin.subject_type is SubjectType.WALLET:
-        return _proof_findings(register, document)
-    return []
-
-
-def _proof_findings(register: Register, document: bytes) -> list[Finding]:
-    """Return why a wallet's key holders have not proven what its registration says they have."""
-    wallet = read_wallet(parse_canonical(document, "wallet"), "wallet")
-    if wallet.proof == UNPROVEN:
-        return []
-    proofs = register.documents.get(("wallet_proofs", wallet.proof))
-    if proofs is None:
-        return [finding("passes.document_missing", wallet.proof, what="wallet_proofs")]
-    try:
-        return check_proofs(
-            wallet,
-            proofs,
-            genesis_digest=register.genesis_digest,
-            nonces=register.nonces.get(core_digest(wallet), frozenset()),
-        )
-    except BadInputError as error:
-        return [
-            finding(
-                "passes.document_unreadable",
-                error.where,
-                what="wallet_proofs",
-                reason=error.reason,
-            )
-        ]
-
-
-def _wallet_id(document: bytes) -> str:
-    return read_wallet(parse_canonical(document, "wallet"), "wallet").wallet_id
-
-
-def _policy_id(document: bytes) -> str:
-    read_policy(document, "policy")
-    return POLICY_ID
-
-
-def _allow_list_id(document: bytes) -> str:
-    read_allow_list(document, "allow-list")
-    return ALLOW_LIST_ID
-
-
-def _key_register_id(document: bytes) -> str:
-    read_key_register(document, "key register")
-    return KEY_REGISTER_ID
-
-
-def _plan_id(document: bytes) -> str:
-    read_plan(document, "plan")
-    return PLAN_ID
-
-
-_NAMED: Mapping[SubjectType, Callable[[bytes], str]] = {
-    SubjectType.WALLET: _wallet_id,
-    SubjectType.POLICY: _policy_id,
-    SubjectType.ALLOW_LIST: _allow_list_id,
-    SubjectType.KEY_REGISTER: _key_register_id,
-    SubjectType.VAULT: lambda document: read_vault(document, "vault").wallet_id,
-    SubjectType.PLAN: _plan_id,
-}
-"""Each reads a document, or raises `BadInputError`, and says which subject it is."""

@@ -41,9 +41,11 @@ from sekisho.kernel.fields import Fields
 from sekisho.kernel.finding import Refused, finding
 from sekisho.passes.evidence import KINDS
 from sekisho.passes.fold import follow, why_not_trusted
+from sekisho.passes.life import GATE_CLEARED
 from sekisho.passes.register import Register
 
 FORMAT = "sekisho/bundle/v1"
+_READ = KINDS | {GATE_CLEARED}
 BUNDLE_MAX_BYTES = 512 * 1024 * 1024
 _HEADER_MAX_BYTES = 4 * NOTE_MAX_BYTES
 _FOR_EVER_SECONDS = 10**12
@@ -62,6 +64,11 @@ class Opened:
     cosignatures: tuple[Cosignature, ...]
     as_of_at: datetime
     """The moment for which it was judged."""
+    cleared: tuple[Entry, ...]
+    """What gates wrote down of what they let through, unread: it grants nothing, and an entry
+    that cannot be read must stop gates, not auditors."""
+    latest_at: datetime
+    """When the last entry was written."""
 
 
 def bundle_lines(pass_digest: str, note: bytes, rows: Iterable[Row]) -> Iterable[bytes]:
@@ -87,11 +94,11 @@ def open_bundle(
     one that is not to be believed.
     """
     pass_digest, note, lines = _parts(data, where)
-    leaves, powers = _chained(lines, where)
+    leaves, entries = _chained(lines, where)
     register = Register(genesis_digest=genesis_digest)
-    for entry in powers:
+    for entry in entries:
         follow(register, entry)
-    latest_at = max((entry.at for entry in powers), default=_LONG_AGO_AT)
+    latest_at = max((entry.at for entry in entries), default=_LONG_AGO_AT)
     untrusted = why_not_trusted(register, now=now or latest_at)
     if untrusted:
         raise Refused(untrusted)
@@ -111,14 +118,22 @@ def open_bundle(
             ]
         )
     if pass_digest not in register.passes and pass_digest not in register.child_places:
-        raise BadInputError(f"{where}, line 1.pass_digest", "is not in any of the entries")
+        size = checkpoint.checkpoint.size
+        raise Refused([finding("passes.not_in_checkpoint", pass_digest[:16], signed_size=size)])
     return Opened(
         pass_digest=pass_digest,
         register=register,
         seen=advance(seen or none_seen(log), note, log, ByEntries(leaf_hashes=leaves), where),
         cosignatures=cosigned,
         as_of_at=as_of_at,
+        cleared=tuple(each for each in entries if each.kind == GATE_CLEARED),
+        latest_at=latest_at,
     )
+
+
+def named_pass(data: bytes, where: str) -> str:
+    """Return the digest of the pass that a bundle names; raises `BadInputError` for no bundle."""
+    return _parts(data, where)[0]
 
 
 def _parts(data: bytes, where: str) -> tuple[str, bytes, Sequence[bytes]]:
@@ -137,7 +152,9 @@ def _parts(data: bytes, where: str) -> tuple[str, bytes, Sequence[bytes]]:
 
 
 def _chained(lines: Sequence[bytes], where: str) -> tuple[list[bytes], list[Entry]]:
-    """Return every line's leaf hash, and the entries that may give power, with the last one.
+    """Return every line's leaf hash, and the entries that may give power, or say what was used.
+
+    The last one is with them.
 
     Every entry is chained to the one before and hashed as it says; all of that is looked at before
     any entry is read, so that a changed byte is found at once.
@@ -151,12 +168,12 @@ def _chained(lines: Sequence[bytes], where: str) -> tuple[list[bytes], list[Entr
     wrong = audit(rows, kept={}).findings
     if wrong:
         raise Refused(wrong)
-    powers = [
+    told = [
         read_entry(row.document, f"{where}, line {row.seq + 1}")
         for row in rows
-        if kind_of(row.document) in KINDS or row is rows[-1]
+        if kind_of(row.document) in _READ or row is rows[-1]
     ]
-    return [leaf_hash(row.hash) for row in rows], powers
+    return [leaf_hash(row.hash) for row in rows], told
 
 
 def _journal_key(register: Register) -> VerifierKey:

@@ -46,6 +46,7 @@ DOCUMENT_TAGS = {
     "allow_list": "allow-list",
     "vault": "vault",
     "plan": "plan",
+    "order": "order",
     "wallet_proofs": "wallet-proofs",
 }
 """What can be filed, and under which tag each is hashed."""

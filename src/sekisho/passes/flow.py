@@ -14,9 +14,8 @@ from sekisho.journal.records import Draft, Entry
 from sekisho.journal.store import JournalStore
 from sekisho.kernel.canonical import Json, canonical_bytes, parse_canonical
 from sekisho.kernel.errors import BadInputError
-from sekisho.kernel.finding import Finding, Refused, finding
+from sekisho.kernel.finding import Refused, finding
 from sekisho.kernel.ulid import make_ulid
-from sekisho.passes.ballots import Ballot, incoming, why_set_aside
 from sekisho.passes.bundle import bundle_lines
 from sekisho.passes.children import judge_child
 from sekisho.passes.documents import (
@@ -26,6 +25,14 @@ from sekisho.passes.documents import (
     pass_digest,
     read_approval,
     read_pass,
+)
+from sekisho.passes.draft import (
+    draft_approval,
+    heard_before,
+    next_number,
+    owner_of_key,
+    refuse_idle,
+    why_idle,
 )
 from sekisho.passes.evidence import (
     CHILD_ISSUED,
@@ -39,20 +46,16 @@ from sekisho.passes.evidence import (
     statement_body,
 )
 from sekisho.passes.fold import follow
-from sekisho.passes.hearing import weighed
 from sekisho.passes.life import issued_digest
 from sekisho.passes.records import (
-    METHOD_OF,
     Admin,
     Approval,
-    Credential,
     Decision,
     Pass,
-    Person,
     SignedApproval,
     SignedChild,
 )
-from sekisho.passes.register import ChildHeard, Register, key_of, proposed_roster
+from sekisho.passes.register import ChildHeard, Register
 from sekisho.passes.verify import Standing, standing_of, time_findings
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -165,35 +168,6 @@ def state(
     return record_statement(desk, signer.sign(approval), now=now)
 
 
-def draft_approval(
-    register: Register,
-    digest: str,
-    decision: Decision,
-    *,
-    person: Person,
-    credential: Credential,
-    terminal_id: str,
-    now: datetime,
-    sequence: int,
-    words: str = "",
-    reason: str = "",
-) -> Approval:
-    """Return the statement that a person is about to sign with one of their credentials."""
-    return Approval(
-        pass_digest=digest,
-        decision=decision,
-        genesis_digest=register.genesis_digest,
-        approver=person.person_id,
-        sequence=sequence,
-        method=METHOD_OF[credential.kind],
-        credential_id=credential.credential_id,
-        terminal_id=terminal_id,
-        words=words,
-        reason=reason,
-        signed_at=now,
-    )
-
-
 def record_statement(desk: Desk, signed: SignedApproval, *, now: datetime) -> Standing:
     """Record a statement that was signed here or elsewhere, and return where its pass stands.
 
@@ -224,14 +198,21 @@ def record_statements(
         said = Said(seq=desk.register.seq + 1, at=now, signed=signed)
         try:
             approval = read_approval(signed.document, "approval")
-            _refuse_idle(desk.register, said, approval)
+            refuse_idle(desk.register, said, approval)
         except (Refused, BadInputError) as error:
             answers[place] = error
         else:
             heard[place] = signed, approval
     # Record.
     try:
-        _append(desk, [_statement_draft(*each, now=now) for each in heard.values()])
+        _append(
+            desk,
+            [
+                _statement_draft(signed, approval, now=now)
+                for signed, approval in heard.values()
+                if not heard_before(desk.register, approval)
+            ],
+        )
     except Refused as conflict:
         if len(statements) == 1:
             return [conflict]
@@ -242,7 +223,7 @@ def record_statements(
     standings = {digest: standing_of(desk.register, digest) for digest in digests}
     _issue(desk, list(standings.values()), now=now)
     for place, (_, approval) in heard.items():
-        idle = _why_idle(desk.register, approval)
+        idle = why_idle(desk.register, approval)
         answers[place] = standings[approval.pass_digest] if idle is None else Refused([idle])
     return [answers[place] for place in range(len(statements))]
 
@@ -318,26 +299,17 @@ def bundle_of(desk: Desk, digest: str, note: bytes, *, size: int) -> Iterable[by
 
     Raises `Refused` if the pass was asked for after that.
     """
-    if desk.register.passes[digest].seq > size:
+    if _asked_seq(desk.register, digest) > size:
         raise Refused([finding("passes.not_in_checkpoint", digest[:16], signed_size=size)])
     return bundle_lines(digest, note, islice(desk.journal.rows(), size))
 
 
-def owner_of_key(register: Register, digest: str, public_key: bytes) -> tuple[Person, Credential]:
-    """Return whose key it is, on the roster or on the one that the pass proposes."""
-    known = register.passes.get(digest)
-    proposed = None if known is None else proposed_roster(register, known.asked)
-    for roster in (register.roster, proposed):
-        for person in () if roster is None else roster.people:
-            for credential in person.credentials:
-                if credential.public_key == public_key:
-                    return person, credential
-    raise BadInputError("key", "belongs to nobody on the roster")
-
-
-def next_number(register: Register, credential: Credential) -> int:
-    """Return the least number under which the journal holds no statement of a credential."""
-    return register.last_numbers.get(key_of(credential), 0) + 1
+def _asked_seq(register: Register, digest: str) -> int:
+    """Return the place at which a pass, or a child of a standing pass, came into the journal."""
+    if digest in register.passes:
+        return register.passes[digest].seq
+    standing, number = register.child_places[digest]
+    return register.children[standing][number].seq
 
 
 def filed_pass_digest(document: Json) -> str:
@@ -400,34 +372,3 @@ def _statement_draft(signed: SignedApproval, approval: Approval, *, now: datetim
         actor=approval.approver,
         body=statement_body(signed, parse_canonical(signed.document, "approval")),
     )
-
-
-def _refuse_idle(register: Register, said: Said, approval: Approval) -> None:
-    """Raise `Refused` if the statement could never count; `BadInputError`: it concerns nothing."""
-    known = register.passes.get(approval.pass_digest)
-    if known is None:
-        raise BadInputError(f"pass {approval.pass_digest[:16]}", "is not in the journal")
-    reason = _set_aside(register, weighed(register, said, approval), known.asked)
-    if reason is not None:
-        raise Refused([reason])
-
-
-def _why_idle(register: Register, approval: Approval) -> Finding | None:
-    """Return why a statement that was recorded does not count, or None.
-
-    It may be what was recorded with it or just before: the same number, another roster.
-    """
-    asked = register.passes[approval.pass_digest].asked
-    for ballot in register.ballots[approval.pass_digest]:
-        if ballot.approval == approval:
-            return _set_aside(register, ballot, asked)
-    return finding("passes.not_heard", approval.approver)
-
-
-def _set_aside(register: Register, ballot: Ballot, asked: Pass) -> Finding | None:
-    live = dict(register.live)
-    proposed = proposed_roster(register, asked)
-    if proposed is not None:
-        theirs = incoming(proposed, live, silent=register.suspended, retired=register.retired)
-        live = theirs | live
-    return why_set_aside(ballot, asked, live, register.passkeys)

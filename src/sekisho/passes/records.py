@@ -152,6 +152,7 @@ class SubjectType(StrEnum):
     ALLOW_LIST = "allow_list"
     VAULT = "vault"
     PLAN = "plan"
+    ORDER = "order"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -45,6 +45,7 @@ ROSTER_ID = "roster"
 ALLOW_LIST_ID = "allow-list"
 KEY_REGISTER_ID = "key-register"
 PLAN_ID = "plan"
+ORDER_ID = "order"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,6 +145,10 @@ class Register:
     committed: dict[str, Commitment] = field(default_factory=dict, repr=False)
     history: History = field(default_factory=History, repr=False)
     known_addresses: KnownAddresses = field(default_factory=KnownAddresses, repr=False)
+    orders: int = 0
+    """How many orders were given: the number of the last one."""
+    frozen: set[str] = field(default_factory=set)
+    """Wallets from which nothing leaves but to the vault; the empty id means all of them."""
     listed: dict[str, datetime] = field(default_factory=dict, repr=False)
     """The scripts of the allow-list in force (hex), and since when without a break."""
     unreadable: list[Finding] = field(default_factory=list, repr=False)

@@ -19,8 +19,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from sekisho.passes.evidence import Evidence
+from sekisho.passes.policy.records import Policy
 from sekisho.passes.records import Automatic, Pass, Transfer
 from sekisho.wallets.documents import wallet_digest
+from sekisho.wallets.order import Order
 from sekisho.wallets.records import Wallet
 from sekisho.watch.credence_families import Batch, transfer_of
 from sekisho.watch.credence_replay import Clearance, Petition, Replay
@@ -65,6 +67,13 @@ class Credence:
     roster_digest: str
     """Of the roster in force, also when it has expired; empty while no genesis was adopted."""
     policy_digest: str
+    frozen: frozenset[str]
+    lifted: int
+    """The place in the journal at which a quorum last lifted everything; 0 where none did."""
+    restarts: Mapping[str, tuple[int, Order]]
+    """Of each gate the last order to go on with what it remembers, and its place."""
+    policy: Policy | None
+    """In force; None where there is none, or where the roster has expired."""
     believed: Mapping[str, Pass]
     """Every transfer that people and policy allowed, by digest."""
     doubted: Mapping[str, Pass]
@@ -80,6 +89,10 @@ NOTHING = Credence(
     watched={},
     roster_digest="",
     policy_digest="",
+    frozen=frozenset(),
+    lifted=0,
+    restarts={},
+    policy=None,
     believed={},
     doubted={},
     children=frozenset(),
@@ -106,11 +119,8 @@ def weigh(
     if not view.roster_digest:
         return NOTHING
     expired = now >= view.roster.expires_at
-    transfers = {
-        digest: each.asked
-        for digest, each in replay.petitions.items()
-        if isinstance(each.asked.action, Transfer)
-    }
+    asked = {digest: each.asked for digest, each in replay.petitions.items()}
+    transfers = {name: each for name, each in asked.items() if isinstance(each.action, Transfer)}
     allowed = {
         digest
         for digest in replay.ledger.marks
@@ -125,6 +135,10 @@ def weigh(
         watched=_watched(view.wallets, view.ever),
         roster_digest=view.roster_digest,
         policy_digest=view.policy_digest,
+        frozen=view.frozen,
+        lifted=view.lifted,
+        restarts=view.restarts,
+        policy=None if expired else view.policy,
         believed={digest: each for digest, each in transfers.items() if digest in allowed},
         doubted={digest: each for digest, each in transfers.items() if digest not in allowed},
         children=frozenset(

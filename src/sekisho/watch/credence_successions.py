@@ -18,6 +18,7 @@ from sekisho.passes.roster import read_roster
 from sekisho.wallets.allow_list import read_allow_list
 from sekisho.wallets.documents import read_wallet
 from sekisho.wallets.key_register import read_key_register
+from sekisho.wallets.order import OrderKind, read_order
 from sekisho.wallets.plan import read_plan
 from sekisho.wallets.proof import check_proofs, core_digest
 from sekisho.wallets.records import UNPROVEN, Wallet
@@ -42,6 +43,7 @@ _FIXED_IDS = {
     SubjectType.ALLOW_LIST: "allow-list",
     SubjectType.KEY_REGISTER: "key-register",
     SubjectType.PLAN: "plan",
+    SubjectType.ORDER: "order",
 }
 
 
@@ -299,6 +301,29 @@ def _vault(document: bytes) -> str:
     return read_vault(document, "vault").wallet_id
 
 
+def _ordered(view: View, motion: Motion, files: Files) -> View | None:
+    """One person freezes; everything else takes the quorum. Each order follows the one before."""
+    document = files.documents.get((SubjectType.ORDER.value, motion.admin.new_digest))
+    if document is None:
+        return None
+    order = read_order(document, "order")
+    alone = order.kind is OrderKind.FREEZE
+    if not alone and not motion.hearing.meets(view.roster.quorum_admin):
+        return None
+    if order.number - view.orders != 1:
+        return None
+    subject = (SubjectType.ORDER, motion.admin.subject_id)
+    after = with_document(view, subject, motion.admin.new_digest, motion.place)
+    after = replace(after, orders=order.number)
+    if alone:
+        return replace(after, frozen=view.frozen | {order.wallet_id})
+    if order.kind is OrderKind.RESTART:
+        return replace(after, restarts={**view.restarts, order.gate_id: (motion.place, order)})
+    if order.wallet_id:
+        return replace(after, frozen=view.frozen - {order.wallet_id})
+    return replace(after, frozen=frozenset(), lifted=motion.place)
+
+
 def _policy(view: View, motion: Motion, files: Files) -> View | None:
     found = _filed(view, motion, files)
     if found is None:
@@ -352,4 +377,5 @@ _FOLLOWING: Mapping[SubjectType, Callable[[View, Motion, Files], View | None]] =
     SubjectType.KEY_REGISTER: _plain(_key_register),
     SubjectType.PLAN: _plain(_plan),
     SubjectType.VAULT: _plain(_vault),
+    SubjectType.ORDER: _ordered,
 }

@@ -18,6 +18,7 @@ from sekisho.passes.records import (
     Roster,
     SubjectType,
 )
+from sekisho.wallets.order import Order
 from sekisho.wallets.records import Wallet
 
 K = TypeVar("K")
@@ -76,6 +77,13 @@ class View:
     listed: Mapping[bytes, datetime] = field(default_factory=dict)
     """The scripts of the allow-list in force, and since when they are on it without a break."""
     listed_addresses: tuple[str, ...] = ()
+    frozen: frozenset[str] = frozenset()
+    """By id; the empty id is every wallet."""
+    orders: int = 0
+    lifted: int = 0
+    """The place at which a quorum last lifted everything, and with it every alarm before."""
+    restarts: Mapping[str, tuple[int, Order]] = field(default_factory=dict)
+    """Of each gate the last order to go on, and its place."""
 
     @property
     def passkeys(self) -> Passkeys:

@@ -6,12 +6,14 @@ the story is that of 2024-05-31; only the latency is measured now.
 
 from time import perf_counter
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
 from sekisho.chains.bitcoin.addresses import script_of
 from sekisho.chains.bitcoin.networks import Network
 from sekisho.chains.bitcoin.transaction import OutPoint, Transaction, TxOut
 from sekisho.drills.dmm_2024 import cast, facts
 from sekisho.drills.dmm_2024.psbt import psbt_of, unsigned
-from sekisho.drills.dmm_2024.records import Outcome, Variant
+from sekisho.drills.dmm_2024.records import NAME, Outcome, Variant
 from sekisho.drills.dmm_2024.stage import Stage, drill_id, request, set_up
 from sekisho.drills.dmm_2024.timeline import (
     ASKED_AT,
@@ -20,13 +22,19 @@ from sekisho.drills.dmm_2024.timeline import (
     moments,
 )
 from sekisho.gate.clear import clear
-from sekisho.gate.flow import check_psbt
+from sekisho.gate.flow import Papers, Records, ask_lease, begin_memory, check_psbt
+from sekisho.gate.records import Gate, Mode
+from sekisho.journal.checkpoints import sign_checkpoint
+from sekisho.journal.merkle import Frontier, leaf_hash
+from sekisho.journal.notes import SignerKey
 from sekisho.journal.store import JournalStore
+from sekisho.kernel.digest import tagged_digest
 from sekisho.kernel.finding import Finding, Refused
 from sekisho.kernel.money import Sat
 from sekisho.kernel.words import Language, digest_words
-from sekisho.passes.flow import issue_due, open_desk
+from sekisho.passes.flow import bundle_of, issue_due, open_desk
 from sekisho.passes.fold import why_not_trusted
+from sekisho.passes.lease import SignedLease, sign_lease, signed_lease_bytes
 from sekisho.passes.policy.records import Policy
 from sekisho.passes.roster import roster_bytes, roster_digest
 from sekisho.passes.verify import Standing
@@ -36,17 +44,21 @@ from sekisho.respond.records import Incident
 from sekisho.wallets.descriptors import check_descriptor, inner_scripts
 from sekisho.wallets.resemble import resemblance
 from sekisho.watch.flow import Judged, judge_transaction, open_watch
+from sekisho.watch.granting import grant, outlook_of
 
 HONEST_FEE_SAT = 250_000
 
 
-def replay(journal: JournalStore, variant: Variant, *, journal_key: str) -> Outcome:
+def replay(
+    journal: JournalStore, variant: Variant, *, memory: JournalStore, signer: SignerKey
+) -> Outcome:
     """Play the drill on an empty `journal` and return everything that came of it.
 
-    `journal_key` is the verifier key of the journal, which the roster names.
+    `memory` is the gate's own, empty too; `signer` signs the journal's checkpoints, and the roster
+    names its key.
     """
     outflow, funding = facts.outflow(), facts.funding()
-    stage = enrol(journal, journal_key=journal_key)
+    stage = enrol(journal, journal_key=str(signer.verifier))
     genesis = stage.desk.register.genesis_digest
     standing = None
     if variant is Variant.PASS:
@@ -55,14 +67,12 @@ def replay(journal: JournalStore, variant: Variant, *, journal_key: str) -> Outc
         issue_due(stage.desk, now=standing.held_until_at or GATE_AT)
     # Act one.
     psbt = _psbt(unsigned(outflow), funding)
-    gate_verdict, gate_findings = _meet_gate(journal, genesis, standing, psbt)
+    bundle = b"" if standing is None else _bundle(stage, standing, signer)
+    gate_verdict, gate_findings = _meet_gate(psbt, bundle, journal, memory, genesis)
     honest = "" if standing is None else _honest_verdict(journal, genesis, standing, funding)
     # Act two.
     judged, latency_ms = _meet_watcher(journal, genesis, funding, outflow.serialize())
-    fee_sat = judged.verdict.fee_sat
-    if fee_sat is None:
-        raise RuntimeError("every input of the outflow is proven, and so is its fee")
-    incident = _open(journal, judged, fee_sat)
+    incident = _open(journal, judged, _fee_sat(judged))
     return Outcome(
         variant=variant,
         outflow=outflow,
@@ -81,7 +91,7 @@ def replay(journal: JournalStore, variant: Variant, *, journal_key: str) -> Outc
         honest_verdict=honest,
         movement=judged.movement,
         verdict=judged.verdict,
-        fee_sat=fee_sat,
+        fee_sat=_fee_sat(judged),
         latency_ms=latency_ms,
         resemblance=resemblance(judged.movement.outputs[0].address, facts.USUAL_ADDRESS),
         incident=incident,
@@ -111,18 +121,44 @@ def _held_sat(funding: Transaction) -> Sat:
     return Sat(sum(each.amount_sat for each in funding.outputs if each.script == script))
 
 
+def _bundle(stage: Stage, standing: Standing, signer: SignerKey) -> bytes:
+    """Return the pass's bundle, under a checkpoint of the journal as it is now."""
+    tree = Frontier()
+    for row in stage.desk.journal.rows():
+        tree.append(leaf_hash(row.hash))
+    note = sign_checkpoint(size=tree.size, root=tree.root(), signer=signer)
+    return b"".join(bundle_of(stage.desk, standing.digest, note, size=tree.size))
+
+
+def _leased(journal: JournalStore, memory: JournalStore, genesis: str) -> tuple[Gate, SignedLease]:
+    """Return a gate that has just begun, and the lease that the watcher grants it."""
+    granter = Ed25519PrivateKey.from_private_bytes(tagged_digest("drill-granter", NAME.encode()))
+    gate = Gate(
+        gate_id="gate-1",
+        genesis_digest=genesis,
+        granter_key=granter.public_key().public_bytes_raw(),
+        mode=Mode.CO_LOCATED,
+    )
+    begin_memory(memory, gate, now=GATE_AT)
+    outlook = outlook_of(tuple(journal.entries()), genesis_digest=genesis, now=GATE_AT)
+    lease = grant(ask_lease(memory, gate), None, outlook, now=GATE_AT)
+    return gate, sign_lease(lease, granter)
+
+
 def _meet_gate(
-    journal: JournalStore, genesis: str, standing: Standing | None, psbt: bytes
+    psbt: bytes, bundle: bytes, journal: JournalStore, memory: JournalStore, genesis: str
 ) -> tuple[str, tuple[Finding, ...]]:
     """Return the gate's verdict on the PSBT of the real outflow, and its reasons."""
+    gate, lease = _leased(journal, memory, genesis)
     try:
         check_psbt(
             psbt,
-            journal=journal,
-            genesis_digest=genesis,
-            pass_digest="" if standing is None else standing.digest,
+            Papers(bundle=bundle, lease=signed_lease_bytes(lease), seen=None),
+            gate=gate,
+            records=Records(memory=memory, journal=journal),
             entry_id=drill_id(GATE_AT, 200),
             now=GATE_AT,
+            keep_seen=lambda _: None,
         )
     except Refused as refused:
         return "refused", refused.findings
@@ -172,6 +208,12 @@ def _meet_watcher(
     if judged is None:
         raise RuntimeError("the watcher did not see its own wallet's coins leave")
     return judged, latency_ms
+
+
+def _fee_sat(judged: Judged) -> Sat:
+    if judged.verdict.fee_sat is None:
+        raise RuntimeError("every input of the outflow is proven, and so is its fee")
+    return judged.verdict.fee_sat
 
 
 def _open(journal: JournalStore, judged: Judged, fee_sat: Sat) -> Incident:

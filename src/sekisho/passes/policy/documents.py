@@ -20,6 +20,7 @@ from sekisho.passes.policy.records import (
     ColdShare,
     Fees,
     FirstTime,
+    Isolated,
     Limit,
     LookAlike,
     Off,
@@ -105,6 +106,11 @@ def policy_document(policy: Policy) -> bytes:
             "needed": policy.witnesses.needed,
             "checkpoint_age_max_seconds": policy.witnesses.checkpoint_age_max_seconds,
         },
+        "leases": {
+            "age_max_seconds": policy.leases.age_max_seconds,
+            "isolated_age_max_seconds": policy.leases.isolated_age_max_seconds,
+        },
+        "isolated": _isolated(policy.isolated),
     }
     return canonical_bytes(document)
 
@@ -182,6 +188,12 @@ def _time_lock(step: TimeLockStep) -> Json:
 
 def _rules(steps: tuple[T, ...] | Off, written: Callable[[T], Json]) -> Json:
     return {"off": steps.reason} if isinstance(steps, Off) else [written(each) for each in steps]
+
+
+def _isolated(rule: Isolated | Off) -> Json:
+    if isinstance(rule, Off):
+        return {"off": rule.reason}
+    return {"least": {"sat": str(rule.least_sat)}, "reference": rule.reference}
 
 
 def _rule(rule: Single | Off) -> Json:

@@ -220,6 +220,23 @@ class Witnesses:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Leases:
+    """How long a gate may go on without hearing anew that nothing speaks against it."""
+
+    age_max_seconds: int
+    isolated_age_max_seconds: int
+    """Of a gate without a network, to which leases are carried."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Isolated:
+    """From this size on only a gate without a network may let a transaction be signed."""
+
+    least_sat: Sat
+    reference: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
     """A whole pack."""
 
@@ -251,3 +268,5 @@ class Policy:
     wallet_proof: WalletProof | Off
     passkeys: Passkeys
     witnesses: Witnesses
+    leases: Leases
+    isolated: Isolated | Off

@@ -17,6 +17,8 @@ from sekisho.passes.policy.records import (
     ColdShare,
     Fees,
     FirstTime,
+    Isolated,
+    Leases,
     Life,
     Limit,
     LookAlike,
@@ -79,6 +81,8 @@ def read_fields(fields: Fields) -> Policy:
         wallet_proof=_rule(fields, "wallet_proof", _wallet_proof),
         passkeys=_done(fields.fields("passkeys"), _passkeys),
         witnesses=_done(fields.fields("witnesses"), _witnesses),
+        leases=_done(fields.fields("leases"), _leases),
+        isolated=_rule(fields, "isolated", _isolated),
     )
     fields.done()
     return policy
@@ -364,6 +368,19 @@ def _passkeys(fields: Fields) -> Passkeys:
         attested_required=fields.boolean("attested_required"),
         device_bound_required=fields.boolean("device_bound_required"),
     )
+
+
+def _leases(fields: Fields) -> Leases:
+    return Leases(
+        age_max_seconds=fields.integer("age_max_seconds", at_least=1, at_most=86_400),
+        isolated_age_max_seconds=fields.integer(
+            "isolated_age_max_seconds", at_least=1, at_most=SECONDS_MAX
+        ),
+    )
+
+
+def _isolated(fields: Fields) -> Isolated:
+    return Isolated(least_sat=read_amount(fields, "least"), reference=fields.text("reference"))
 
 
 def _witnesses(fields: Fields) -> Witnesses:

@@ -1,0 +1,121 @@
+"""The gate as `sekisho-signer` asks it: which pass, what it allows, and what is written down."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from sekisho.app import (
+    Installation,
+    OpenGate,
+    checkpoint_of,
+    current_time,
+    installation,
+    new_id,
+    open_gate,
+)
+from sekisho.chains.bitcoin.networks import Network
+from sekisho.cli.signer_options import Settings
+from sekisho.edges.gates import keep_seen
+from sekisho.edges.keepers import open_keeper
+from sekisho.gate.choose import choose_pass
+from sekisho.gate.flow import Records, check_psbt, check_return
+from sekisho.gate.reading import read_psbt
+from sekisho.gate.records import Cleared
+from sekisho.journal.records import Draft
+from sekisho.kernel.errors import BadInputError
+from sekisho.kernel.finding import Refused, bounded_findings
+from sekisho.passes.flow import Desk, bundle_of, open_desk
+from sekisho.passes.life import GATE_REFUSED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Place:
+    """A gate and the journal beside it."""
+
+    here: Installation
+    opened: OpenGate
+    desk: Desk
+    """As the journal was when the node asked."""
+    keeper: Path | None
+
+    def decide(self, psbt: bytes) -> Cleared:
+        """Clear a PSBT under the pass that its coins lead to; raises `Refused`, written down."""
+        now = current_time()
+        with self._written_down("", now):
+            bundle = self._bundle(psbt, now)
+        return check_psbt(
+            psbt,
+            self.opened.papers(bundle),
+            gate=self.opened.gate,
+            records=self._records(),
+            entry_id=new_id(now),
+            now=now,
+            keep_seen=lambda seen: keep_seen(self.opened.folder, seen),
+            keeper=None
+            if self.keeper is None
+            else open_keeper(self.keeper, workspace=self.here.workspace.root),
+        )
+
+    def verify_return(self, cleared: Cleared, returned: bytes) -> None:
+        """Raise `Refused`, written down, unless it is what was cleared, signed."""
+        now = current_time()
+        check_return(
+            cleared,
+            returned,
+            self.opened.papers(self._bundle(cleared.psbt, now)),
+            gate=self.opened.gate,
+            records=self._records(),
+            entry_id=new_id(now),
+            now=now,
+        )
+
+    def _records(self) -> Records:
+        return Records(memory=self.opened.memory, journal=self.here.journal)
+
+    def _bundle(self, psbt: bytes, now: datetime) -> bytes:
+        """Return the bundle of the pass to which the coins of a PSBT lead."""
+        note, size = checkpoint_of(self.here)
+        digest = self._chosen(psbt, now)
+        return b"".join(bundle_of(self.desk, digest, note, size=size))
+
+    def _chosen(self, psbt: bytes, now: datetime) -> str:
+        read, wrong = read_psbt(psbt, "PSBT")
+        if read is None:
+            raise Refused(wrong)
+        return choose_pass(read, self.desk.register, issued=self.desk.issued, now=now)
+
+    @contextmanager
+    def _written_down(self, pass_digest: str, now: datetime) -> Iterator[None]:
+        """Write a refusal into the gate's memory and the journal before anybody hears it."""
+        try:
+            yield
+        except Refused as refused:
+            draft = Draft(
+                entry_id=new_id(now),
+                at=now,
+                kind=GATE_REFUSED,
+                actor=self.opened.gate.gate_id,
+                body={"pass_digest": pass_digest, **bounded_findings(refused.findings)},
+            )
+            for each in (self.opened.memory, self.here.journal):
+                each.append(draft)
+            raise
+
+
+@contextmanager
+def gate_of(
+    settings: Settings, network: Network
+) -> Iterator[tuple[Callable[[bytes], Cleared], Callable[[Cleared, bytes], None]]]:
+    """Open the gate; yields what clears a PSBT and what verifies the signer's return.
+
+    Raises `BadInputError` if the node is on another network than the workspace.
+    """
+    with open_gate(settings.gate) as opened, installation(settings.workspace) as here:
+        ours = here.workspace.network
+        if network is not ours:
+            raise BadInputError("--chain", f"is {network}; the workspace is for {ours}")
+        desk = open_desk(here.journal, genesis_digest=opened.gate.genesis_digest)
+        place = _Place(here=here, opened=opened, desk=desk, keeper=settings.keeper)
+        yield place.decide, place.verify_return

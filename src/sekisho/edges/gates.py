@@ -1,0 +1,173 @@
+"""A gate's folder, on the gate's own machine; and the folder of whoever grants leases.
+
+A gate:      gate.toml      which gate it is; the pinned genesis and the granter's key
+             memory.sqlite  what it answered: a journal of its own
+             seen           the last checkpoint that it saw of the exchange's journal
+             lease          the last lease that was carried to it
+A granter:   granter.key    signs leases; granter.pub verifies them
+             leases/        the last lease of each gate
+
+Both lie outside the workspace: whoever puts back an old journal must not put these back as well.
+"""
+
+import re
+import tomllib
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+)
+
+from sekisho.edges.keys import replace_file, write_new
+from sekisho.gate.records import Gate, Mode
+from sekisho.journal.witness.last_seen import LastSeen
+from sekisho.journal.witness.state import parse_seen, write_seen
+from sekisho.kernel.ed25519_keys import check_ed25519_key
+from sekisho.kernel.errors import BadInputError, WorldError
+from sekisho.kernel.fields import Fields
+from sekisho.passes.lease import (
+    Lease,
+    SignedLease,
+    read_signed_lease,
+    signed_lease_bytes,
+)
+from sekisho.passes.parts import read_digest, read_id
+
+MEMORY = "memory.sqlite"
+_CONFIGURATION = "gate.toml"
+_LEASE_MAX_BYTES = 16 * 1024
+_SEEN_MAX_BYTES = 1024 * 1024
+_KEY = "granter.key"
+_PUBLIC_KEY = "granter.pub"
+
+
+def create_gate_folder(folder: Path, gate: Gate) -> None:
+    """Make a gate's folder. Raises `BadInputError` if there is anything already."""
+    try:
+        folder.mkdir(mode=0o700, parents=True)
+    except OSError as error:
+        raise BadInputError(str(folder), f"cannot be made: {error.strerror}") from error
+    written = (
+        "# A gate of Sekisho. On what is pinned here rests all that it believes.\n"
+        f'gate = "{gate.gate_id}"\n'
+        f'genesis_digest = "{gate.genesis_digest}"\n'
+        f'granter_key = "{gate.granter_key.hex()}"\n'
+        f'mode = "{gate.mode.value}"\n'
+    )
+    write_new(folder / _CONFIGURATION, written.encode(), mode=0o600)
+
+
+def read_gate(folder: Path) -> Gate:
+    """Return the gate of a folder; raises `BadInputError` naming the file and the setting."""
+    path = folder / _CONFIGURATION
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise BadInputError(str(folder), "is no gate; `sekisho gate init` makes one") from error
+    except (OSError, ValueError) as error:
+        raise BadInputError(str(path), f"cannot be read: {error}") from error
+    fields = Fields(document, str(path))
+    gate = Gate(
+        gate_id=read_id(fields, "gate"),
+        genesis_digest=read_digest(fields, "genesis_digest"),
+        granter_key=check_ed25519_key(
+            fields.hex("granter_key", size=32), fields.where("granter_key")
+        ),
+        mode=Mode(fields.choice("mode", tuple(Mode))),
+    )
+    fields.done()
+    return gate
+
+
+def read_lease(folder: Path) -> bytes:
+    """Return the lease that was carried to a gate last; empty if none was."""
+    path = folder / "lease"
+    return _read(path, _LEASE_MAX_BYTES) if path.exists() else b""
+
+
+def keep_lease(folder: Path, data: bytes) -> None:
+    """Put a lease in the place of the last one."""
+    replace_file(folder / "lease", data, mode=0o600)
+
+
+def read_seen(folder: Path) -> LastSeen | None:
+    """Return the last checkpoint that a gate saw, or None before the first.
+
+    Raises `WorldError` for one that is damaged: without it an older journal would be believed.
+    """
+    path = folder / "seen"
+    if not path.exists():
+        return None
+    try:
+        (seen,) = parse_seen(_read(path, _SEEN_MAX_BYTES), str(path))
+    except (BadInputError, ValueError) as error:
+        raise WorldError(f"{path}: is damaged; put the newest copy of it back") from error
+    return seen
+
+
+def keep_seen(folder: Path, seen: LastSeen) -> None:
+    """Keep the last checkpoint that a gate saw."""
+    replace_file(folder / "seen", write_seen([seen]), mode=0o600)
+
+
+def create_granter(folder: Path) -> bytes:
+    """Make a granter's folder with a new key; return the public key."""
+    try:
+        (folder / "leases").mkdir(mode=0o700, parents=True)
+    except OSError as error:
+        raise BadInputError(str(folder), f"cannot be made: {error.strerror}") from error
+    key = Ed25519PrivateKey.generate()
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    write_new(folder / _KEY, pem, mode=0o600)
+    public_key = key.public_key().public_bytes_raw()
+    write_new(folder / _PUBLIC_KEY, f"{public_key.hex()}\n".encode(), mode=0o644)
+    return public_key
+
+
+def read_granter_key(path: Path) -> bytes:
+    """Return the public key in a file that `create_granter` wrote."""
+    text = _read(path, 4096).decode("ascii", errors="replace").strip()
+    if not re.fullmatch(r"[0-9a-f]{64}", text):
+        raise BadInputError(str(path), "is no granter's public key (64 hex characters)")
+    return check_ed25519_key(bytes.fromhex(text), str(path))
+
+
+def open_granter(folder: Path) -> Ed25519PrivateKey:
+    """Return a granter's private key; raises `BadInputError` for a folder that holds none."""
+    path = folder / _KEY
+    try:
+        key = load_pem_private_key(_read(path, _LEASE_MAX_BYTES), None)
+    except ValueError as error:
+        raise BadInputError(str(path), "is no private key") from error
+    if not isinstance(key, Ed25519PrivateKey):
+        raise BadInputError(str(path), "is no Ed25519 key")
+    return key
+
+
+def last_lease(folder: Path, gate_id: str) -> Lease | None:
+    """Return the lease that was last granted to a gate, or None before the first."""
+    path = folder / "leases" / gate_id
+    if not path.exists():
+        return None
+    return read_signed_lease(_read(path, _LEASE_MAX_BYTES), str(path)).lease
+
+
+def keep_granted(folder: Path, signed: SignedLease) -> None:
+    """Keep a lease before it is handed out: what was granted is never forgotten."""
+    data = signed_lease_bytes(signed)
+    replace_file(folder / "leases" / signed.lease.gate_id, data, mode=0o600)
+
+
+def _read(path: Path, limit_bytes: int) -> bytes:
+    try:
+        with path.open("rb") as file:
+            data = file.read(limit_bytes + 1)
+    except OSError as error:
+        raise BadInputError(str(path), f"cannot be read: {error.strerror}") from error
+    if len(data) > limit_bytes:
+        raise BadInputError(str(path), f"is larger than {limit_bytes} bytes")
+    return data

@@ -1,0 +1,74 @@
+"""What a gate remembers: a journal of its own, in which every answer stands before it is given.
+
+It is a hash chain like the exchange's. Its end is named in every lease, so that a gate which was
+put back from a backup, and has forgotten what it let through, gets no other.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from sekisho.gate.records import Gate, Mode
+from sekisho.journal.records import Entry
+from sekisho.kernel.errors import BadInputError
+from sekisho.kernel.fields import Fields
+from sekisho.passes.lease import TAIL_MAX, LeaseRequest, Memory
+from sekisho.passes.life import GATE_REFUSED, Clearance, clearances
+
+GATE_BEGAN = "gate.began"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remembered:
+    """A gate's memory, read once."""
+
+    hashes: tuple[str, ...]
+    """Of every entry, from the first on."""
+    used: tuple[Clearance, ...]
+    high_water_at: datetime
+    """The latest moment that the gate is sure to have lived through."""
+
+    @property
+    def size(self) -> int:
+        """Return how many entries there are."""
+        return len(self.hashes)
+
+    def holds(self, memory: Memory) -> bool:
+        """Return whether the memory was once as `memory` says, and has only grown since."""
+        return 1 <= memory.size <= self.size and self.hashes[memory.size - 1] == memory.tip
+
+
+def remember(entries: Iterable[Entry]) -> Remembered:
+    """Return what a gate's memory holds.
+
+    Raises `BadInputError` for a memory that did not begin as one, or in which an answer cannot be
+    read: a gate that cannot read its own memory must not conclude that a pass was never used.
+    """
+    entries = tuple(entries)
+    if not entries or entries[0].kind != GATE_BEGAN:
+        raise BadInputError("the gate's memory", f"does not begin with {GATE_BEGAN}")
+    return Remembered(
+        hashes=tuple(each.hash.hex() for each in entries),
+        used=clearances(entries),
+        high_water_at=max(map(_lived_until, entries)),
+    )
+
+
+def lease_request(remembered: Remembered, gate: Gate) -> LeaseRequest:
+    """Return what a gate shows to whoever grants leases."""
+    first = max(1, remembered.size - TAIL_MAX + 1)
+    return LeaseRequest(
+        genesis_digest=gate.genesis_digest,
+        gate_id=gate.gate_id,
+        isolated=gate.mode is Mode.ISOLATED,
+        first=first,
+        hashes=remembered.hashes[first - 1 :],
+    )
+
+
+def _lived_until(entry: Entry) -> datetime:
+    """Return the latest moment that an entry knows of: its own, or one that others vouched for."""
+    if entry.kind != GATE_REFUSED or "high_water_at" not in entry.body:
+        return entry.at
+    fields = Fields(entry.body, f"the gate's memory, entry {entry.seq}")
+    return max(entry.at, fields.instant("high_water_at"))

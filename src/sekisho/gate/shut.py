@@ -1,0 +1,131 @@
+"""Is the gate open at all? Before any PSBT is looked at.
+
+1. Its clock has not been set back: it never shows less than it has shown before, nor less than its
+   lease and the journal's witnesses say.
+2. It holds a lease: signed by the granter that is pinned here, for this gate, not run out, and no
+   longer than the policy in force allows where the gate stands.
+3. Its memory is the one that the lease names, grown: a backup that was put back is not.
+4. What it is shown of the journal is no older than what the granter saw: so no void, no freeze and
+   no suspension that was written before the lease was granted can be withheld.
+5. The wallet is not frozen (PROTOCOL: one person freezes, a quorum lifts).
+6. What would leave is small enough for where the gate stands.
+"""
+
+from datetime import datetime, timedelta
+
+from sekisho.gate.memory import Remembered
+from sekisho.gate.records import Gate, Mode
+from sekisho.kernel.errors import BadInputError
+from sekisho.kernel.finding import Finding, finding
+from sekisho.kernel.instants import format_instant
+from sekisho.passes.bundle import Opened
+from sekisho.passes.lease import Lease, SignedLease, read_signed_lease
+from sekisho.passes.policy.records import Isolated, Policy
+from sekisho.passes.records import SubjectType, Transfer
+from sekisho.passes.register import Register
+
+CLOCKS_APART_MAX = timedelta(minutes=1)
+"""Two machines that both keep time differ by less."""
+
+
+def lease_in(data: bytes, gate: Gate) -> tuple[Lease | None, list[Finding]]:
+    """Return the lease that the gate holds, or None and why it is none."""
+    if not data:
+        return None, [finding("gate.lease_missing", gate.gate_id)]
+    try:
+        signed: SignedLease = read_signed_lease(data, "lease")
+    except BadInputError as error:
+        return None, [finding("gate.lease_unreadable", gate.gate_id, reason=str(error))]
+    lease = signed.lease
+    if not signed.is_by(gate.granter_key):
+        return None, [finding("gate.lease_forged", gate.gate_id)]
+    if (lease.gate_id, lease.genesis_digest) != (gate.gate_id, gate.genesis_digest):
+        return None, [finding("gate.lease_foreign", gate.gate_id, gate=lease.gate_id)]
+    return lease, []
+
+
+def high_water_at(remembered: Remembered, lease: Lease | None, opened: Opened | None) -> datetime:
+    """Return the latest moment that the gate, its granter or the journal's witnesses vouch for."""
+    moments = [remembered.high_water_at]
+    if lease is not None:
+        moments.append(lease.granted_at)
+    if opened is not None:
+        moments.extend(each.at for each in opened.cosignatures)
+    return max(moments)
+
+
+def clock_findings(certain_at: datetime, *, now: datetime) -> list[Finding]:
+    """Return whether the gate's clock was set back: it would revive what is over."""
+    if now >= certain_at - CLOCKS_APART_MAX:
+        return []
+    at = format_instant(certain_at)
+    return [finding("gate.clock_behind", "gate", at=at, now=format_instant(now))]
+
+
+def lease_findings(
+    lease: Lease, gate: Gate, remembered: Remembered, opened: Opened, *, now: datetime
+) -> list[Finding]:
+    """Return why a lease that was granted to this gate does not open it here and now."""
+    findings: list[Finding] = []
+    if now >= lease.expires_at:
+        at = format_instant(lease.expires_at)
+        findings.append(finding("gate.lease_expired", gate.gate_id, expired_at=at))
+    most = _lease_max_seconds(opened.register.policy, gate)
+    if lease.expires_at - lease.granted_at > timedelta(seconds=most):
+        findings.append(finding("gate.lease_too_long", gate.gate_id, age_max_seconds=most))
+    if not remembered.holds(lease.memory):
+        findings.append(
+            finding(
+                "gate.memory_lost",
+                gate.gate_id,
+                size=remembered.size,
+                lease_size=lease.memory.size,
+            )
+        )
+    size = opened.seen.checkpoint.size
+    if size < lease.journal_size:
+        findings.append(
+            finding("gate.journal_behind", gate.gate_id, size=size, lease_size=lease.journal_size)
+        )
+    return findings
+
+
+def _lease_max_seconds(policy: Policy | None, gate: Gate) -> int:
+    """Return how long a lease may be where the gate stands; without a policy not at all."""
+    if policy is None:
+        return 0
+    if gate.mode is Mode.ISOLATED:
+        return policy.leases.isolated_age_max_seconds
+    return policy.leases.age_max_seconds
+
+
+def freeze_findings(transfer: Transfer, register: Register) -> list[Finding]:
+    """Return whether the wallet is frozen. To the vault its coins may go all the same."""
+    if not register.frozen & {"", transfer.wallet_id}:
+        return []
+    book = register.book()
+    vaults = {name for what, name in register.in_force if what is SubjectType.VAULT}
+    owners = [book.own(each.script) for each in transfer.payments]
+    if owners and all(each is not None and each.wallet_id in vaults for each in owners):
+        return []
+    return [finding("gate.frozen", transfer.wallet_id, order=register.orders)]
+
+
+def place_findings(transfer: Transfer, register: Register, gate: Gate) -> list[Finding]:
+    """Return whether so much may be let through only by a gate without a network."""
+    rule = None if register.policy is None else register.policy.isolated
+    leaving_sat = sum(each.amount_sat for each in transfer.payments)
+    if (
+        isinstance(rule, Isolated)
+        and gate.mode is not Mode.ISOLATED
+        and leaving_sat >= rule.least_sat
+    ):
+        return [
+            finding(
+                "gate.not_isolated",
+                gate.gate_id,
+                amount_sat=leaving_sat,
+                least_sat=rule.least_sat,
+            )
+        ]
+    return []

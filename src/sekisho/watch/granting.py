@@ -1,0 +1,112 @@
+"""May a gate go on? Asked by every gate, every few minutes, of whoever watches.
+
+The watcher's no reaches a gate as silence: no lease, and the one that it holds runs out. It grants
+none while an alarm stands that no quorum has lifted, and none to a gate that has forgotten what
+it knew when it was granted the last one.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sekisho.journal.records import Entry
+from sekisho.kernel.finding import Finding, Refused, finding
+from sekisho.passes.lease import Lease, LeaseRequest, Memory
+from sekisho.passes.policy.records import Leases
+from sekisho.wallets.order import Order
+from sekisho.watch.records import ALARMS
+from sekisho.watch.state import WATCH_JUDGED, weigh_entries
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outlook:
+    """What the granter sees of one installation."""
+
+    genesis_digest: str
+    """Pinned with the granter."""
+    journal_size: int
+    rule: Leases | None
+    """Of the policy in force; None where there is none, or where the roster has expired."""
+    restarts: Mapping[str, tuple[int, Order]]
+    """Of each gate the quorum's last order to go on, and its place in the journal."""
+    alarms: tuple[Finding, ...]
+    """Movements that keep to no pass, and that no quorum has looked at since."""
+
+
+def outlook_of(entries: Sequence[Entry], *, genesis_digest: str, now: datetime) -> Outlook:
+    """Return what the granter sees in the journal: it believes what the watcher believes."""
+    credence = weigh_entries(entries, genesis_digest=genesis_digest, now=now)
+    return Outlook(
+        genesis_digest=genesis_digest,
+        journal_size=len(entries),
+        rule=None if credence.policy is None else credence.policy.leases,
+        restarts=credence.restarts,
+        alarms=alarms_standing(entries, lifted_seq=credence.lifted),
+    )
+
+
+def alarms_standing(entries: Iterable[Entry], *, lifted_seq: int) -> tuple[Finding, ...]:
+    """Return the alarms in the journal after the place where a quorum last lifted them."""
+    kinds = {each.value for each in ALARMS}
+    return tuple(
+        finding("watch.alarm_stands", str(entry.body.get("txid")), verdict=str(verdict))
+        for entry in entries
+        if entry.seq > lifted_seq and entry.kind == WATCH_JUDGED
+        for verdict in [entry.body.get("verdict")]
+        if verdict in kinds
+    )
+
+
+def grant(
+    request: LeaseRequest,
+    last: Lease | None,
+    outlook: Outlook,
+    *,
+    now: datetime,
+) -> Lease:
+    """Return the next lease of a gate, or raise `Refused` with every reason.
+
+    `last` is what this granter last granted to the gate.
+    """
+    findings: list[Finding] = list(outlook.alarms)
+    if request.genesis_digest != outlook.genesis_digest:
+        findings.append(finding("watch.other_installation", request.gate_id))
+    if outlook.rule is None:
+        findings.append(finding("watch.no_policy_in_force", request.gate_id))
+    if last is not None and not _remembers(request, last, outlook):
+        findings.append(
+            finding(
+                "watch.gate_forgot",
+                request.gate_id,
+                size=request.memory.size,
+                size_before=last.memory.size,
+            )
+        )
+    if last is not None and now < last.granted_at:
+        findings.append(finding("watch.granter_clock_behind", request.gate_id))
+    if findings or outlook.rule is None:
+        raise Refused(findings)
+    rule = outlook.rule
+    seconds = rule.isolated_age_max_seconds if request.isolated else rule.age_max_seconds
+    return Lease(
+        genesis_digest=request.genesis_digest,
+        gate_id=request.gate_id,
+        number=1 if last is None else last.number + 1,
+        memory=request.memory,
+        journal_size=outlook.journal_size,
+        granted_at=now,
+        expires_at=now + timedelta(seconds=seconds),
+    )
+
+
+def _remembers(request: LeaseRequest, last: Lease, outlook: Outlook) -> bool:
+    """Return whether the gate still knows what it knew, or a quorum has let it go on since.
+
+    An order to go on is good for one lease: it must be newer than the one that was granted last.
+    """
+    if request.holds(last.memory):
+        return True
+    place, order = outlook.restarts.get(request.gate_id, (0, None))
+    if order is None or place <= last.journal_size:
+        return False
+    return request.holds(Memory(size=order.memory_size, tip=order.memory_tip))

@@ -1,0 +1,193 @@
+"""Freeze, lift, go on: orders in their turn, obeyed by the gate, and read alike by the watcher."""
+
+from dataclasses import replace
+
+import pytest
+from gate_scene import HOT as OTHER
+from gate_scene import Attempt, honest, scene
+from gate_world import ask_gate
+from world import World, digest_of, evidence_of, journal_in, register, transfer_pass
+from world_coins import DESCRIPTORS, address_at, payment, wallet_of
+from world_people import NOW, QUORUM_PEOPLE
+from world_power import COINS, HOT, adopted, agreed_by, bound, in_force, powers
+
+from sekisho.kernel.errors import BadInputError
+from sekisho.kernel.finding import Refused
+from sekisho.passes.records import SubjectType
+from sekisho.passes.verify import standing_of
+from sekisho.wallets.documents import wallet_digest
+from sekisho.wallets.order import Order, OrderKind, order_bytes, order_digest, read_order
+from sekisho.wallets.vault import Vault, vault_bytes
+from sekisho.watch.credence import Credence, weigh
+
+BASE = register(powers(), HOT)
+NOBODY: tuple[str, ...] = ()
+
+
+def order(number: int, kind: OrderKind, wallet_id: str = "") -> Order:
+    restart = kind is OrderKind.RESTART
+    return Order(
+        number=number,
+        kind=kind,
+        wallet_id=wallet_id,
+        gate_id="gate-1" if restart else "",
+        memory_size=7 if restart else 0,
+        memory_tip="ab" * 32 if restart else "",
+    )
+
+
+def given(world: World, what: Order, *by: str) -> World:
+    """Return the world after aoki gave an order, with the approval of `by`."""
+    return adopted(world, SubjectType.ORDER, "order", order_bytes(what), by=by)
+
+
+def believed(world: World) -> Credence:
+    """Return what the watcher believes, which is what the gate's register says."""
+    credence = weigh(evidence_of(world), genesis_digest=world.genesis_digest, now=NOW)
+    assert credence.frozen == in_force(world).frozen
+    return credence
+
+
+def test_one_person_freezes_and_a_quorum_lifts() -> None:
+    frozen = given(BASE, order(1, OrderKind.FREEZE, "hot-1"))
+    assert in_force(frozen).frozen == {"hot-1"}
+    lift = order(2, OrderKind.LIFT, "hot-1")
+    for by in (NOBODY, ("baba",), ("baba", "chiba")):
+        assert in_force(given(frozen, lift, *by)).frozen == {"hot-1"}
+    lifted = given(frozen, lift, *QUORUM_PEOPLE)
+    assert in_force(lifted).frozen == set()
+    for each in (frozen, lifted):
+        believed(each)
+    assert believed(lifted).lifted == 0, "one wallet's lift ends no alarm"
+
+
+def test_of_everything_a_lift_ends_every_freeze_and_every_alarm() -> None:
+    world = given(BASE, order(1, OrderKind.FREEZE, "hot-1"))
+    world = given(world, order(2, OrderKind.FREEZE))
+    assert believed(world).frozen == {"", "hot-1"}
+    one = given(world, order(3, OrderKind.LIFT, "hot-1"), *QUORUM_PEOPLE)
+    assert believed(one).frozen == {""}
+    everything = given(world, order(3, OrderKind.LIFT), *QUORUM_PEOPLE)
+    assert believed(everything).frozen == set()
+    assert believed(everything).lifted == len(everything.drafts)
+
+
+@pytest.mark.parametrize("number", [1, 3, 7])
+def test_orders_follow_each_other(number: int) -> None:
+    """One that was kept back does not come in force later."""
+    world = given(BASE, order(1, OrderKind.FREEZE, "hot-1"))
+    after = given(world, order(number, OrderKind.LIFT, "hot-1"), *QUORUM_PEOPLE)
+    assert believed(after).frozen == {"hot-1"}
+    assert in_force(after).orders == 1
+
+
+def test_an_order_names_the_one_before() -> None:
+    world = given(BASE, order(1, OrderKind.FREEZE, "hot-1"))
+    late = adopted(
+        world,
+        SubjectType.ORDER,
+        "order",
+        order_bytes(order(2, OrderKind.LIFT, "hot-1")),
+        by=QUORUM_PEOPLE,
+        previous="",
+    )
+    assert believed(late).frozen == {"hot-1"}
+
+
+def test_a_freeze_by_nobody_of_the_roster_is_none() -> None:
+    world = adopted(
+        BASE, SubjectType.ORDER, "order", order_bytes(order(1, OrderKind.FREEZE)), by=NOBODY
+    )
+    assert believed(world).frozen == {""}
+    stranger = replace(BASE, drafts=(*BASE.drafts, *world.drafts[len(BASE.drafts) : -1]))
+    assert believed(stranger).frozen == set(), "asked for, and nobody signed"
+
+
+def test_a_gate_goes_on_by_a_quorum_alone() -> None:
+    restart = order(1, OrderKind.RESTART)
+    assert believed(given(BASE, restart, "baba")).restarts == {}
+    world = given(BASE, restart, *QUORUM_PEOPLE)
+    place, found = believed(world).restarts["gate-1"]
+    assert (place, found) == (len(world.drafts), restart)
+
+
+# The gate ----------------------------------------------------------------------------------------
+
+
+def refused(attempt: Attempt, world: World, folder: object) -> list[str]:
+    with journal_in(folder, world) as journal:  # type: ignore[arg-type]  # pytest's own path
+        try:
+            ask_gate(replace(attempt, scene=replace(attempt.scene, world=world)), journal)
+        except Refused as no:
+            return [each.code for each in no.findings]
+    return []
+
+
+@pytest.mark.parametrize(
+    ("wallet_id", "codes"),
+    [("", ["gate.frozen"]), ("cold-1", ["gate.frozen"]), (OTHER.wallet_id, [])],
+)
+def test_the_gate_obeys(wallet_id: str, codes: list[str], tmp_path: object) -> None:
+    attempt = honest(scene())
+    world = given(attempt.scene.world, order(1, OrderKind.FREEZE, wallet_id))
+    assert refused(attempt, world, tmp_path) == codes
+
+
+def test_under_a_freeze_coins_still_go_to_the_vault() -> None:
+    from sekisho.gate.shut import freeze_findings  # noqa: PLC0415 - only here
+
+    safe = wallet_of(DESCRIPTORS["wsh_sortedmulti"], wallet_id="vault-1")
+    stated = Vault(
+        wallet_id="vault-1",
+        wallet_digest=wallet_digest(safe),
+        keys=("k",),
+        sites=("s",),
+        people=("p",),
+        vendors=("v",),
+    )
+    world = register(BASE, safe)
+    vaulted = adopted(world, SubjectType.VAULT, "vault-1", vault_bytes(stated))
+    frozen = given(vaulted, order(1, OrderKind.FREEZE))
+    plain = given(world, order(1, OrderKind.FREEZE))
+    home, away = address_at(safe), address_at(HOT, 3)
+    for where, payments, codes in (
+        (frozen, [payment(home, 1_000)], []),
+        (frozen, [payment(home, 1_000), payment(away, 1_000)], ["gate.frozen"]),
+        (frozen, [], ["gate.frozen"]),
+        (plain, [payment(home, 1_000)], ["gate.frozen"]),
+    ):
+        asked = transfer_pass(bound(where), HOT, payments, COINS[0])
+        found = freeze_findings(asked.action, in_force(where))  # type: ignore[arg-type]  # a transfer
+        assert [each.code for each in found] == codes
+    asked = transfer_pass(bound(frozen), HOT, [payment(home, 1_000)], COINS[0])
+    approved = agreed_by(frozen, asked)
+    assert standing_of(in_force(approved), digest_of(asked)).findings == ()
+
+
+# The document ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", OrderKind)
+def test_an_order_is_read_as_it_was_written(kind: OrderKind) -> None:
+    what = order(1, kind)
+    assert read_order(order_bytes(what), "order") == what
+    assert len(order_digest(order_bytes(what))) == 64
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        replace(order(1, OrderKind.FREEZE), number=0),
+        replace(order(1, OrderKind.FREEZE), wallet_id="Not An Id"),
+        replace(order(1, OrderKind.FREEZE), gate_id="gate-1"),
+        replace(order(1, OrderKind.LIFT), memory_size=1),
+        replace(order(1, OrderKind.LIFT), memory_tip="ab" * 32),
+        replace(order(1, OrderKind.RESTART), gate_id=""),
+        replace(order(1, OrderKind.RESTART), wallet_id="hot-1"),
+        replace(order(1, OrderKind.RESTART), memory_size=0),
+        replace(order(1, OrderKind.RESTART), memory_tip=""),
+    ],
+)
+def test_an_order_that_says_too_much_or_too_little_is_none(wrong: Order) -> None:
+    with pytest.raises(BadInputError):
+        read_order(order_bytes(wrong), "order")
