@@ -7,7 +7,7 @@ from bundle_world import bundle_of, with_pass, witnessed_world
 from fuzz.hunt import Target
 from world import World, admin_pass, begin, entries_of, evidence_of
 from world_coins import DESCRIPTORS, fixed_key
-from world_people import NOW, roster
+from world_people import DAY, NOW, key_of, roster
 from world_power import child, in_force, issue, standing_world
 
 from sekisho.chains.bitcoin.networks import Network
@@ -26,6 +26,15 @@ from sekisho.passes.documents import (
 )
 from sekisho.passes.evidence import Said
 from sekisho.passes.fold import follow, why_not_trusted
+from sekisho.passes.lease import (
+    Lease,
+    LeaseRequest,
+    read_request,
+    read_signed_lease,
+    request_bytes,
+    sign_lease,
+    signed_lease_bytes,
+)
 from sekisho.passes.leave import leave_of
 from sekisho.passes.records import Admin, SubjectType
 from sekisho.passes.register import Register
@@ -40,6 +49,22 @@ from sekisho.wallets.descriptors import (
 )
 from sekisho.wallets.documents import read_wallet, wallet_document
 
+REQUEST = LeaseRequest(
+    genesis_digest="ab" * 32, gate_id="gate-1", isolated=True, first=1, hashes=("cd" * 32,)
+)
+LEASE = sign_lease(
+    Lease(
+        genesis_digest="ab" * 32,
+        gate_id="gate-1",
+        number=1,
+        memory=REQUEST.memory,
+        journal_size=7,
+        granted_at=NOW,
+        expires_at=NOW + DAY,
+    ),
+    key_of("granter"),
+)
+
 
 def _same(one: object, other: object) -> None:
     if one != other:
@@ -52,6 +77,14 @@ def pass_document(data: bytes) -> None:
 
 def approval_document(data: bytes) -> None:
     _same(data, approval_bytes(read_approval(data, "approval")))
+
+
+def lease(data: bytes) -> None:
+    _same(data, signed_lease_bytes(read_signed_lease(data, "lease")))
+
+
+def lease_request(data: bytes) -> None:
+    _same(data, request_bytes(read_request(data, "request")))
 
 
 def child_document(data: bytes) -> None:
@@ -148,6 +181,8 @@ FUZZ_TARGETS: list[Target] = [
     ),
     ("passes.read_approval", approval_document, APPROVALS),
     ("passes.read_child", child_document, CHILDREN),
+    ("passes.read_signed_lease", lease, [signed_lease_bytes(LEASE)]),
+    ("passes.read_request", lease_request, [request_bytes(REQUEST)]),
     ("passes.read_roster", roster_document, [roster_bytes(roster())]),
     ("passes.open_bundle", bundle, [bundle_of(BUNDLED, IN_IT)]),
     ("passes.follow", entry_in_between, [each.document for each in BEFORE]),

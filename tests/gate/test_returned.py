@@ -184,7 +184,9 @@ def test_honest_signatures_do_not_cover_for_another_transaction(name: str) -> No
     assert was.judge(other) == {"return_transaction_differs", "return_hostile"}
 
 
-@pytest.mark.parametrize(("name", "make", "codes"), EVERYWHERE, ids=lambda each: str(each)[:40])
+@pytest.mark.parametrize(
+    ("name", "make", "codes"), EVERYWHERE, ids=[name for name, _, _ in EVERYWHERE]
+)
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_is_refused_whatever_the_script(
     kind: str, name: str, make: Bytes, codes: str

@@ -130,13 +130,18 @@ def spend_size(
 ) -> SpendSize | None:
     """Return the largest size that spending the script can take, or None if nobody can say.
 
-    Every key is taken to sign with a signature of the largest size; of several ways to satisfy a
-    miniscript it is the cheapest that those signatures and `sequence` allow.
+    Every key is taken to sign with a signature of the largest size, but for one whose secret
+    nobody can know (an unspendable internal key, BIP-341); of several ways to spend it is the
+    cheapest that those signatures and `sequence` allow.
     """
     parsed = _branches(descriptor, network, "descriptor")[branch]
     size = _SCHNORR_BYTES if descriptor.startswith("tr(") else _SIGNATURE_MAX_BYTES
     try:
-        signatures: Any = dict.fromkeys(parsed.provider(index).keys, bytes(size))
+        signatures: Any = {
+            key.sec(index, _BTCLIB_NAMES[network]): bytes(size)
+            for key in parsed.key_expressions
+            if _point(key) != _NUMS_X
+        }
         spend = btclib_descriptors.SpendContext(sequence=sequence)
         script_sig, witness = parsed.satisfy(signatures, index, spend=spend)
     except BTClibException:

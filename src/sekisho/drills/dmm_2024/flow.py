@@ -14,7 +14,7 @@ from sekisho.chains.bitcoin.transaction import OutPoint, Transaction, TxOut
 from sekisho.drills.dmm_2024 import cast, facts
 from sekisho.drills.dmm_2024.psbt import psbt_of, unsigned
 from sekisho.drills.dmm_2024.records import NAME, Outcome, Variant
-from sekisho.drills.dmm_2024.stage import Stage, drill_id, request, set_up
+from sekisho.drills.dmm_2024.stage import Stage, drill_id, real_wallet, request, set_up
 from sekisho.drills.dmm_2024.timeline import (
     ASKED_AT,
     GATE_AT,
@@ -60,15 +60,13 @@ def replay(
     outflow, funding = facts.outflow(), facts.funding()
     stage = enrol(journal, journal_key=str(signer.verifier))
     genesis = stage.desk.register.genesis_digest
-    standing = None
-    if variant is Variant.PASS:
-        first = request(stage, outflow, _held_sat(funding))
-        standing = stage.approve(first.digest, ASKED_AT + STEP)
-        issue_due(stage.desk, now=standing.held_until_at or GATE_AT)
+    standing = _approved(stage, outflow, funding) if variant is Variant.PASS else None
     # Act one.
     psbt = _psbt(unsigned(outflow), funding)
     bundle = b"" if standing is None else _bundle(stage, standing, signer)
-    gate_verdict, gate_findings = _meet_gate(psbt, bundle, journal, memory, genesis)
+    gate, lease = _leased(journal, memory, genesis)
+    records = Records(memory=memory, journal=journal)
+    gate_verdict, gate_findings = _meet_gate(psbt, bundle, gate, lease, records)
     honest = "" if standing is None else _honest_verdict(journal, genesis, standing, funding)
     # Act two.
     judged, latency_ms = _meet_watcher(journal, genesis, funding, outflow.serialize())
@@ -86,6 +84,9 @@ def replay(
         standing=standing,
         words_en=_words(standing, "en"),
         words_ja=_words(standing, "ja"),
+        gate=gate,
+        lease=lease.lease,
+        level=real_wallet().level,
         gate_verdict=gate_verdict,
         gate_findings=gate_findings,
         honest_verdict=honest,
@@ -99,6 +100,14 @@ def replay(
         journal_size=journal.size(),
         psbt=psbt,
     )
+
+
+def _approved(stage: Stage, outflow: Transaction, funding: Transaction) -> Standing:
+    """Return the pass that three departments approved, issued when its time lock ended."""
+    first = request(stage, outflow, _held_sat(funding))
+    standing = stage.approve(first.digest, ASKED_AT + STEP)
+    issue_due(stage.desk, now=standing.held_until_at or GATE_AT)
+    return standing
 
 
 def enrol(journal: JournalStore, *, journal_key: str) -> Stage:
@@ -146,16 +155,15 @@ def _leased(journal: JournalStore, memory: JournalStore, genesis: str) -> tuple[
 
 
 def _meet_gate(
-    psbt: bytes, bundle: bytes, journal: JournalStore, memory: JournalStore, genesis: str
+    psbt: bytes, bundle: bytes, gate: Gate, lease: SignedLease, records: Records
 ) -> tuple[str, tuple[Finding, ...]]:
     """Return the gate's verdict on the PSBT of the real outflow, and its reasons."""
-    gate, lease = _leased(journal, memory, genesis)
     try:
         check_psbt(
             psbt,
             Papers(bundle=bundle, lease=signed_lease_bytes(lease), seen=None),
             gate=gate,
-            records=Records(memory=memory, journal=journal),
+            records=records,
             entry_id=drill_id(GATE_AT, 200),
             now=GATE_AT,
             keep_seen=lambda _: None,

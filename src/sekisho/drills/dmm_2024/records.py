@@ -5,11 +5,14 @@ from datetime import datetime
 from enum import StrEnum
 
 from sekisho.chains.bitcoin.transaction import OutPoint, Transaction
+from sekisho.gate.records import Gate
 from sekisho.kernel.finding import Finding
 from sekisho.kernel.money import Sat
+from sekisho.passes.lease import Lease
 from sekisho.passes.policy.records import Policy
 from sekisho.passes.verify import Standing
 from sekisho.respond.records import Incident
+from sekisho.wallets.records import Level
 from sekisho.wallets.resemble import Resemblance
 from sekisho.watch.records import Movement, Verdict
 
@@ -55,6 +58,11 @@ class Outcome:
     """The approved pass; None in the variant without one."""
     words_en: tuple[str, ...]
     words_ja: tuple[str, ...]
+    gate: Gate
+    lease: Lease
+    """What let the gate be open at all."""
+    level: Level
+    """Of the wallet: can the gate be gone around?"""
     gate_verdict: str
     gate_findings: tuple[Finding, ...]
     honest_verdict: str

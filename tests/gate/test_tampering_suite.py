@@ -1,0 +1,125 @@
+"""Every kind of the tampering suite, on every script type to which it applies."""
+
+from dataclasses import replace
+from functools import cache
+from random import Random
+
+import pytest
+from btclib_wallet.descriptors import miniscript_solver
+from btclib_wallet.psbt.psbt import Psbt, extract_tx, finalize
+
+from bench.tampered.families import FAMILIES, PARTS
+from bench.tampered.judging import Family, Kind
+from bench.tampered.page import PAGE, refused_as, told
+from bench.tampered.population import answers, applicable
+from bench.tampered.psbts import embit_psbt
+from bench.tampered.purses import SCRIPT_TYPES
+from bench.tampered.scenes import Attempt, Batch, draw_scene, open_batch
+
+KINDS = [(family, each) for family in FAMILIES for each in family.kinds]
+SCENES = 30
+TRIES = 40
+"""So many scenes of one script type are drawn before a kind is held not to apply to it."""
+
+
+def seeded(seed: str) -> Random:
+    return Random(seed)  # noqa: S311 - the same scenes in each run, not secrets
+
+
+@cache
+def batch() -> Batch:
+    return open_batch(seeded("tampering"))
+
+
+@pytest.mark.parametrize(("family", "kind"), KINDS, ids=lambda each: getattr(each, "name", ""))
+def test_what_was_tampered_with_is_refused_for_the_right_reason(
+    family: Family, kind: Kind
+) -> None:
+    random = seeded(kind.name)
+    shown = 0
+    for script_type in SCRIPT_TYPES:
+        scene = applicable(random, batch(), kind, [script_type], tries=TRIES)
+        if scene is not None:
+            attempt = kind.tamper(scene, random)
+            assert attempt != family.honest(scene), script_type
+            assert kind.codes & set(family.judge(attempt)), script_type
+            shown += 1
+    assert shown
+
+
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.title)
+@pytest.mark.parametrize("script_type", SCRIPT_TYPES)
+def test_what_is_honest_is_let_through(script_type: str, family: Family) -> None:
+    random = seeded(script_type)
+    for _ in range(SCENES):
+        scene = draw_scene(random, batch(), script_type)
+        assert family.judge(family.honest(scene)) == ()
+
+
+@pytest.mark.parametrize("script_type", SCRIPT_TYPES)
+def test_what_is_honest_can_be_signed_and_is_as_large_as_its_pass_says(script_type: str) -> None:
+    # Signed by one library, verified by another.
+    random = seeded(script_type)
+    for _ in range(5):
+        scene = draw_scene(random, batch(), script_type)
+        psbt = embit_psbt(replace(scene.plan, with_paths=True))
+        for root in scene.purse.roots[: scene.purse.signers]:
+            psbt.sign_with(root)
+        final = finalize(Psbt.parse(psbt.serialize()), solver=miniscript_solver)
+        signed = extract_tx(final, max_fee_rate=None)
+        signatures = scene.purse.signers * len(scene.plan.coins)
+        assert 0 <= scene.vsize() - signed.vsize <= 3 * signatures
+
+
+def test_there_are_many_kinds_each_with_a_name_of_its_own() -> None:
+    names = [kind.name for _, kind in KINDS]
+    assert len(names) == len(set(names)) >= 60
+    assert all(kind.codes for _, kind in KINDS)
+    assert {kind.name for kinds in PARTS.values() for kind in kinds} <= set(names)
+
+
+def test_the_page_tells_every_kind_and_what_refuses_it() -> None:
+    rows = PAGE.read_text(encoding="utf-8").splitlines()
+    told_of = {tuple(row.split(" | ")[:2]) for row in rows if row.startswith("| ")}
+    for kind in (kind for kinds in PARTS.values() for kind in kinds):
+        row = (f"| {told(kind.what)}", refused_as(sorted(kind.codes)))
+        assert row in told_of, "stale: make bench ONLY=tampering; python -m bench.tampered.page"
+
+
+def test_a_gate_that_let_everything_through_would_be_counted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def nothing_found(_: Attempt) -> tuple[str, ...]:
+        return ()
+
+    blind = Family(
+        title="blind", honest=FAMILIES[0].honest, judge=nothing_found, kinds=FAMILIES[0].kinds[:2]
+    )
+    monkeypatch.setattr("bench.tampered.population.FAMILIES", (blind,))
+    tally = answers(6, seed=1)
+    assert sum(tally.accepted.values()) == tally.shown.total() == 6
+    assert tally.honest_refused.total() == 0
+
+
+def test_a_gate_that_let_nothing_through_would_be_counted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def always_no(_: Attempt) -> tuple[str, ...]:
+        return ("gate.no",)
+
+    deaf = Family(
+        title="deaf", honest=FAMILIES[0].honest, judge=always_no, kinds=FAMILIES[0].kinds[:2]
+    )
+    monkeypatch.setattr("bench.tampered.population.FAMILIES", (deaf,))
+    tally = answers(6, seed=1)
+    assert tally.honest_refused.total() == tally.other_reason.total() == 6
+    assert not tally.accepted
+
+
+def test_the_same_seed_draws_the_same_scenes() -> None:
+    def psbts() -> list[bytes]:
+        random = seeded("again")
+        opened = open_batch(random)
+        return [draw_scene(random, opened, script_type).psbt for script_type in SCRIPT_TYPES]
+
+    assert psbts() == psbts()
