@@ -47,19 +47,7 @@ def outcome_json(outcome: Outcome, files: Sequence[Path]) -> dict[str, object]:
             if not each.asked
         ],
         "policy": _policy_json(outcome),
-        "gate": {
-            "verdict": outcome.gate_verdict,
-            "findings": findings_json(outcome.gate_findings),
-            "honest_verdict": outcome.honest_verdict,
-            "mode": outcome.gate.mode.value,
-            "level": outcome.level.value,
-            "lease": {
-                "number": outcome.lease.number,
-                "granted": format_instant(outcome.lease.granted_at),
-                "expires": format_instant(outcome.lease.expires_at),
-                "journal_entries": outcome.lease.journal_size,
-            },
-        },
+        "gate": _gate_json(outcome),
         "watch": _watch_json(outcome),
         "loss": loss,
         "incident": {
@@ -70,6 +58,24 @@ def outcome_json(outcome: Outcome, files: Sequence[Path]) -> dict[str, object]:
         "journal": {"entries": outcome.journal_size},
         "bundle": _bundle_json(outcome, files),
         "files": [str(path) for path in files],
+    }
+
+
+def _gate_json(outcome: Outcome) -> dict[str, Json]:
+    """Return why the gate was open at all, and what it said."""
+    lease = outcome.lease
+    return {
+        "verdict": outcome.gate_verdict,
+        "findings": findings_json(outcome.gate_findings),
+        "honest_verdict": outcome.honest_verdict,
+        "mode": outcome.gate.mode.value,
+        "level": outcome.level.value,
+        "lease": {
+            "number": lease.number,
+            "granted": format_instant(lease.granted_at),
+            "expires": format_instant(lease.expires_at),
+            "journal_entries": lease.journal_size,
+        },
     }
 
 

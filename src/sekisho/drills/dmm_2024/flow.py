@@ -65,8 +65,7 @@ def replay(
     psbt = _psbt(unsigned(outflow), funding)
     bundle = b"" if standing is None else _bundle(stage, standing, signer)
     gate, lease = _leased(journal, memory, genesis)
-    records = Records(memory=memory, journal=journal)
-    gate_verdict, gate_findings = _meet_gate(psbt, bundle, gate, lease, records)
+    answer = _meet_gate(psbt, bundle, gate, lease, Records(memory=memory, journal=journal))
     honest = "" if standing is None else _honest_verdict(journal, genesis, standing, funding)
     # Act two.
     judged, latency_ms = _meet_watcher(journal, genesis, funding, outflow.serialize())
@@ -87,8 +86,8 @@ def replay(
         gate=gate,
         lease=lease.lease,
         level=real_wallet().level,
-        gate_verdict=gate_verdict,
-        gate_findings=gate_findings,
+        gate_verdict=answer[0],
+        gate_findings=answer[1],
         honest_verdict=honest,
         movement=judged.movement,
         verdict=judged.verdict,
