@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -25,7 +26,7 @@ from sekisho.chains.bitcoin.networks import Network
 from sekisho.chains.bitcoin.transaction import OutPoint
 from sekisho.drills.dmm_2024 import cast, facts
 from sekisho.drills.dmm_2024.flow import enrol
-from sekisho.drills.dmm_2024.stage import Stage, real_wallet
+from sekisho.drills.dmm_2024.stage import Stage, real_wallet, set_up
 from sekisho.journal.checkpoints import sign_checkpoint
 from sekisho.journal.merkle import Frontier, leaf_hash
 from sekisho.journal.notes import SignerKey
@@ -36,7 +37,7 @@ from sekisho.kernel.ulid import make_ulid
 from sekisho.passes.bundle import bundle_lines, open_bundle
 from sekisho.passes.documents import approval_digest
 from sekisho.passes.draft import draft_approval
-from sekisho.passes.flow import file_pass, record_statement, record_statements
+from sekisho.passes.flow import file_pass, open_desk, record_statement, record_statements
 from sekisho.passes.records import (
     AnyInputs,
     ChangeAllowance,
@@ -52,6 +53,7 @@ from sekisho.passes.records import (
     TransactionRule,
     Transfer,
 )
+from sekisho.passes.roster import roster_bytes, roster_digest
 from sekisho.passes.verify import Standing, standing_of
 from sekisho.wallets.documents import wallet_digest
 from sekisho.wallets.records import ChangeRule
@@ -65,11 +67,14 @@ WARM = 10
 """So many passes go before, as on a server that has been up for a minute."""
 SMALL, LARGE = 100, 10_000
 _WORK = (
-    f"{PASSES} passes under jp-psa, each asked for, and approved by three departments (one key "
-    f"file, three passkeys). People hand in {BATCH} statements at a time, as with `sekisho pass "
-    "submit FILE...`; every statement is verified, the policy asked, the pass issued"
+    f"{PASSES} passes under jp-psa, each asked for, and approved by three departments, with key "
+    f"files. Each person hands in {BATCH} statements at a time, as with `sekisho pass submit "
+    "FILE...`; every statement is verified, the policy asked, the pass issued"
 )
-_SINGLY = "the same, each on the disk before the next is looked at, as the console does it"
+_SINGLY = (
+    "the same as the console records it: one key file and three passkeys, each statement on the "
+    "disk before the next is looked at"
+)
 AT = datetime(2024, 5, 31, 2, 0, tzinfo=UTC)
 KEY = SignerKey(name="bench/journal", private_key=Ed25519PrivateKey.from_private_bytes(b"b" * 32))
 
@@ -138,8 +143,9 @@ def _peak_mb() -> float:
 
 def approve() -> dict[str, float]:
     with TemporaryDirectory(dir=_build(), prefix="bench-approvals-") as folder:
-        together, statements = _recorded(Path(folder) / "together.sqlite", BATCH)
-        singly, _ = _recorded(Path(folder) / "singly.sqlite", 1)
+        key_files = tuple(replace(each, passkey=False) for each in cast.CAST)
+        together, statements = _recorded(Path(folder) / "together.sqlite", BATCH, key_files)
+        singly, _ = _recorded(Path(folder) / "singly.sqlite", 1, cast.CAST)
         peer = _peer(Path(folder) / "peer.sqlite", statements)
     return {
         "recorded": together,
@@ -149,10 +155,15 @@ def approve() -> dict[str, float]:
     }
 
 
-def _recorded(path: Path, batch: int) -> tuple[float, list[SignedApproval]]:
+def _recorded(
+    path: Path, batch: int, roles: tuple[cast.Role, ...]
+) -> tuple[float, list[SignedApproval]]:
     """Return how many statements a second were recorded, and the statements."""
     with closing(create_journal(path)) as journal:
-        stage = enrol(journal, journal_key=str(KEY.verifier))
+        actors = cast.gather_cast(roles)
+        founding = roster_bytes(cast.roster(actors, journal_key=str(KEY.verifier)))
+        desk = open_desk(journal, genesis_digest=roster_digest(founding))
+        stage = set_up(desk, actors, founding)
         digests = [_asked(stage, number) for number in range(WARM + PASSES)]
         for digest in digests[:WARM]:
             _say(stage, digest)

@@ -118,6 +118,14 @@ def checkpoint_of(here: Installation, path: Path | None = None) -> tuple[bytes, 
     return note, signed.size
 
 
+def last_checkpoint(here: Installation) -> bytes:
+    """Return the journal's witnessed checkpoint, else the last that was signed, or nothing."""
+    for path in (here.workspace.witnessed_checkpoint_path, here.workspace.last_checkpoint_path):
+        if path.exists():
+            return path.read_bytes()
+    return b""
+
+
 def console_secret(workspace: Workspace) -> str:
     """Return what signs the console's cookies: made once, in a file that only its owner reads.
 

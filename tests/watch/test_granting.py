@@ -28,7 +28,7 @@ REQUEST = LeaseRequest(
 
 
 def looked_at(world: World) -> Outlook:
-    return outlook_of(entries_of(world), genesis_digest=world.genesis_digest, now=NOW)
+    return outlook_of(entries_of(world), b"", genesis_digest=world.genesis_digest, now=NOW)
 
 
 def judged(world: World, verdict: str, txid: str = "ab" * 32) -> World:
@@ -140,7 +140,7 @@ def test_of_another_installation_or_without_a_policy_there_is_none() -> None:
     assert refused(foreign, None, outlook) == ["watch.other_installation"]
     assert refused(REQUEST, None, replace(outlook, rule=None)) == ["watch.no_policy_in_force"]
     expired = outlook_of(
-        entries_of(WORLD), genesis_digest=WORLD.genesis_digest, now=NOW + 400 * DAY
+        entries_of(WORLD), b"", genesis_digest=WORLD.genesis_digest, now=NOW + 400 * DAY
     )
     assert expired.rule is None
     assert outlook.rule == Leases(age_max_seconds=900, isolated_age_max_seconds=86_400)

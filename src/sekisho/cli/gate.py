@@ -17,6 +17,7 @@ from sekisho.cli.bundles import GenesisOption, pinned
 from sekisho.cli.gate_answers import answer_json, answer_lines, ask_gate
 from sekisho.cli.options import JsonOption, WorkspaceOption, read_file
 from sekisho.cli.output import put_json, say
+from sekisho.cli.people import desk_of_name
 from sekisho.edges.gates import keep_lease, read_granter_key
 from sekisho.edges.keepers import open_keeper
 from sekisho.edges.keys import write_new
@@ -28,7 +29,7 @@ from sekisho.kernel.errors import BadInputError
 from sekisho.kernel.finding import Refused
 from sekisho.kernel.instants import format_instant
 from sekisho.passes.bundle import BUNDLE_MAX_BYTES
-from sekisho.passes.flow import bundle_of, desk_of_pass, open_desk
+from sekisho.passes.flow import bundle_of
 from sekisho.passes.lease import request_bytes
 from sekisho.wallets.documents import check_id
 
@@ -37,7 +38,6 @@ app.add_typer(holds.app, name="hold")
 GateOption = Annotated[
     Path, typer.Option("--gate", help="The gate's folder (made by `sekisho gate init`).")
 ]
-_PREFIX_MIN = 8
 _LEASE_MAX_BYTES = 16 * 1024
 
 
@@ -162,25 +162,6 @@ def check(
 
 def _bundle_here(here: Installation, name: str) -> bytes:
     """Return the bundle of a pass from the journal beside the gate, up to its last checkpoint."""
-    digest = _digest_of(here, name)
-    desk = open_desk(here.journal, genesis_digest=here.pinned_genesis())
+    desk, digest = desk_of_name(here, name, genesis_digest=here.pinned_genesis())
     note, size = checkpoint_of(here)
     return b"".join(bundle_of(desk, digest, note, size=size))
-
-
-def _digest_of(here: Installation, name: str) -> str:
-    """Return the digest of the pass, or of the child of a standing pass, that `name` means."""
-    genesis = here.pinned_genesis()
-    standing, separator, number = name.partition("#")
-    if separator:
-        desk, digest = desk_of_pass(here.journal, standing, genesis_digest=genesis)
-        family = desk.register.children.get(digest, {})
-        child = family.get(int(number)) if number.isascii() and number.isdigit() else None
-        if child is None:
-            raise BadInputError(f"pass {name[:64]!r}", "has no child of that number")
-        return child.digest
-    places = open_desk(here.journal, genesis_digest=genesis).register.child_places
-    children = [each for each in places if len(name) >= _PREFIX_MIN and each.startswith(name)]
-    if len(children) == 1:
-        return children[0]
-    return desk_of_pass(here.journal, name, genesis_digest=genesis)[1]

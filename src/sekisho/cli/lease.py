@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from sekisho.app import current_time, installation
+from sekisho.app import current_time, installation, last_checkpoint
 from sekisho.cli.options import JsonOption, WorkspaceOption, read_file
 from sekisho.cli.output import put_json, say
 from sekisho.edges.gates import create_granter, keep_granted, last_lease, open_granter
@@ -46,7 +46,8 @@ def grant_lease(
     key, now = open_granter(granter), current_time()
     with installation(workspace) as here:
         entries = tuple(here.journal.entries())
-        outlook = outlook_of(entries, genesis_digest=here.pinned_genesis(), now=now)
+        note, genesis = last_checkpoint(here), here.pinned_genesis()
+        outlook = outlook_of(entries, note, genesis_digest=genesis, now=now)
     lease = grant(request, last_lease(granter, request.gate_id), outlook, now=now)
     signed = sign_lease(lease, key)
     keep_granted(granter, signed)

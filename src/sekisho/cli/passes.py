@@ -1,7 +1,8 @@
 """`sekisho pass`: ask, approve, reject, void, show."""
 
-from collections.abc import Sequence
-from datetime import timedelta
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated, TypeAlias
 
@@ -35,15 +36,20 @@ from sekisho.cli.pass_options import (
     read_payment,
     read_price,
 )
-from sekisho.cli.people import Terms, ask_with, desk_of, signer_of
-from sekisho.cli.standing import put_standing
+from sekisho.cli.people import Terms, ask_with, desk_of, desk_of_name, signer_of
+from sekisho.cli.standing import put_child, put_standing
+from sekisho.journal.records import Entry
 from sekisho.kernel.errors import BadInputError
 from sekisho.kernel.finding import Refused
 from sekisho.passes.ballots import same_words
+from sekisho.passes.children import child_findings
+from sekisho.passes.events import events_of, events_of_child, usage_of
 from sekisho.passes.flow import Desk, desk_of_pass, issue_due, open_desk, state
+from sekisho.passes.leave import leave_of
 from sekisho.passes.life import Clearance, PassState, clearances, state_by_journal
 from sekisho.passes.records import (
     AnyInputs,
+    Automatic,
     Claims,
     Decision,
     FeeRule,
@@ -70,6 +76,13 @@ CoinOption = Annotated[
 ]
 AnchorOption = Annotated[
     str, typer.Option("--anchor", help="The coin that must be spent; else the first of --coin.")
+]
+ShownArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="NAME",
+        help="The pass's id, or the start of its digest; ID#NUMBER for the child of that number.",
+    ),
 ]
 ReplacesOption = Annotated[
     str,
@@ -205,17 +218,49 @@ def void(
 
 @app.command("show")
 def show(
-    name: PassArgument, workspace: WorkspaceOption = Path(), *, json: JsonOption = False
+    name: ShownArgument, workspace: WorkspaceOption = Path(), *, json: JsonOption = False
 ) -> None:
-    """Show what a pass allows, who said what of it, and what is missing."""
+    """Show what a pass allows, who said what of it, what is missing, and its whole history."""
+    now = current_time()
     with installation(workspace) as here:
-        desk, digest = desk_of_pass(here.journal, name, genesis_digest=here.genesis_digest)
-        standing = standing_of(desk.register, digest)
-        where = _life(desk, standing)
+        desk, digest = desk_of_name(here, name, genesis_digest=here.genesis_digest)
+        register, entries = desk.register, tuple(desk.journal.entries())
+        if digest in register.child_places:
+            _show_child(register, digest, entries, now=now, as_json=json)
+            return
+        standing = standing_of(register, digest)
+        where = _life(desk, standing, _facts(entries))
         spender = _anchor_spender(here, standing)
-        subject = subject_of(desk.register, standing)
+        subject = subject_of(register, standing)
+    action = standing.asked.action
     put_standing(
-        standing, as_json=json, state=where.value, anchor_spender=spender, subject=subject
+        standing,
+        as_json=json,
+        state=where.value,
+        anchor_spender=spender,
+        subject=subject,
+        history=events_of(entries, standing, tuple(register.children.get(digest, {}).values())),
+        usage=usage_of(register, digest, action, now=now)
+        if isinstance(action, Automatic)
+        else None,
+    )
+
+
+def _show_child(
+    register: Register, digest: str, entries: Sequence[Entry], *, now: datetime, as_json: bool
+) -> None:
+    standing_digest, number = register.child_places[digest]
+    family = register.children[standing_digest]
+    standing, heard = standing_of(register, standing_digest), family[number]
+    pass_id = standing.asked.pass_id
+    leave = leave_of(register, digest, now=now)
+    put_child(
+        heard,
+        standing,
+        as_json=as_json,
+        findings=child_findings(register, heard, now=now),
+        paid_with="" if leave is None else leave.pass_id,
+        history=events_of_child(entries, pass_id, heard, tuple(family.values())),
     )
 
 
@@ -225,7 +270,7 @@ def list_passes(workspace: WorkspaceOption = Path(), *, json: JsonOption = False
     with installation(workspace) as here:
         desk = open_desk(here.journal, genesis_digest=here.pinned_genesis())
         register = desk.register
-        facts = _facts(desk)
+        facts = _facts(desk.journal.entries())
         pairs = [
             (standing, _life(desk, standing, facts).value)
             for standing in (standing_of(register, digest) for digest in register.passes)
@@ -304,14 +349,23 @@ _Facts: TypeAlias = tuple[Sequence[Clearance], Spendings]
 """What the gate let through, and what the watcher saw of anchors."""
 
 
-def _facts(desk: Desk) -> _Facts:
-    entries = tuple(desk.journal.entries())
-    return clearances(entries), Spendings(entries)
+def _facts(entries: Iterable[Entry]) -> _Facts:
+    """Return both, without the clearances that cannot be read.
+
+    Those stop the gate; they must not keep people from seeing, rejecting and voiding.
+    """
+    cleared: list[Clearance] = []
+    spendings = Spendings()
+    for entry in entries:
+        spendings.follow(entry)
+        with suppress(BadInputError):
+            cleared.extend(clearances([entry]))
+    return cleared, spendings
 
 
 def _life(desk: Desk, standing: Standing, facts: _Facts | None = None) -> PassState:
     """Return the state of a pass by the journal."""
-    cleared, spendings = _facts(desk) if facts is None else facts
+    cleared, spendings = _facts(desk.journal.entries()) if facts is None else facts
     return state_by_journal(
         standing,
         issued=standing.digest in desk.issued,

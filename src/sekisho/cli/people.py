@@ -8,7 +8,7 @@ from sekisho.edges.keys import UnlockedKey, take_sequence
 from sekisho.kernel.errors import BadInputError
 from sekisho.kernel.finding import Refused
 from sekisho.kernel.names import normal_name
-from sekisho.passes.flow import Desk, Signer, ask, file_document, open_desk
+from sekisho.passes.flow import Desk, Signer, ask, desk_of_pass, file_document, open_desk
 from sekisho.passes.fold import why_not_trusted
 from sekisho.passes.records import (
     NO_CLAIMS,
@@ -23,6 +23,9 @@ from sekisho.passes.records import (
 from sekisho.passes.register import Register
 from sekisho.passes.sign import sign_approval
 from sekisho.passes.verify import Standing
+
+_PREFIX_MIN = 8
+_HEX = frozenset("0123456789abcdef")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +44,28 @@ def desk_of(here: Installation) -> Desk:
     if reasons:
         raise Refused(reasons)
     return desk
+
+
+def desk_of_name(here: Installation, name: str, *, genesis_digest: str) -> tuple[Desk, str]:
+    """Return the desk, and the digest of the pass or the child of a standing pass that is meant.
+
+    A pass goes by its id or the start of its digest, a child by ID#NUMBER or the start of its
+    own. Raises `BadInputError` if none or several are meant.
+    """
+    standing, separator, number = name.partition("#")
+    if not separator and len(name) >= _PREFIX_MIN and _HEX.issuperset(name):
+        desk = open_desk(here.journal, genesis_digest=genesis_digest)
+        children = [each for each in desk.register.child_places if each.startswith(name)]
+        if len(children) == 1:
+            return desk, children[0]
+    desk, digest = desk_of_pass(here.journal, standing, genesis_digest=genesis_digest)
+    if not separator:
+        return desk, digest
+    family = desk.register.children.get(digest, {})
+    child = family.get(int(number)) if number.isascii() and number.isdigit() else None
+    if child is None:
+        raise BadInputError(f"pass {name[:64]!r}", "has no child of that number")
+    return desk, child.digest
 
 
 def owner_of(roster: Roster, public_key: bytes, where: str) -> str:

@@ -56,6 +56,7 @@ from sekisho.passes.flow import Signer, record_statements
 from sekisho.passes.judge import case_of
 from sekisho.passes.policy.case import Case, Destination
 from sekisho.passes.records import (
+    Automatic,
     Claims,
     Credential,
     CredentialKind,
@@ -209,14 +210,15 @@ def put_review(register: Register, standing: Standing) -> None:
     """Write everything that an approver must see, from the pass's own bytes."""
     put_standing(standing, as_json=False, subject=subject_of(register, standing))
     action = standing.asked.action
-    wallet = register.wallets.get(getattr(action, "wallet_id", ""))
-    if not isinstance(action, Transfer) or wallet is None:
+    if not isinstance(action, Transfer | Automatic):
         return
-    heard = tally_of(register, standing.digest)
-    case = case_of(register, standing.digest, action, wallet=wallet, heard=heard)
-    for each in case.destinations:
-        say("", *destination_lines(each, standing.asked.claims))
-    say("", *share_lines(case))
+    wallet = register.wallets.get(action.wallet_id)
+    if isinstance(action, Transfer) and wallet is not None:
+        heard = tally_of(register, standing.digest)
+        case = case_of(register, standing.digest, action, wallet=wallet, heard=heard)
+        for each in case.destinations:
+            say("", *destination_lines(each, standing.asked.claims))
+        say("", *share_lines(case))
     say("", "What the policy in force says:")
     put_outcomes(standing.outcomes)
 

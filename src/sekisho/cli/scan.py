@@ -8,7 +8,7 @@ from typing import Annotated, TypeAlias
 import typer
 from rich.text import Text
 
-from sekisho.app import current_time, hold_to_seen, installation
+from sekisho.app import current_time, hold_to_seen, installation, last_checkpoint
 from sekisho.cli.holds import KeeperOption
 from sekisho.cli.options import JsonOption, SeenOption, WorkspaceOption
 from sekisho.cli.output import EXIT_NO, byte_progress, put_findings, put_json, say, terminal
@@ -104,6 +104,7 @@ def _search(
             genesis_digest=here.pinned_genesis(),
             now=now,
             keeper=keeper,
+            checkpoint=last_checkpoint(here),
         )
         blocks = BlockFiles(files, network=here.workspace.network, xor_key=xor_key, progress=show)
         found = scan_blocks(watch, blocks.read, seed=secrets.token_bytes(SEED_SIZE), now=now)

@@ -72,6 +72,9 @@ class Credence:
     """The place in the journal at which a quorum last lifted everything; 0 where none did."""
     restarts: Mapping[str, tuple[int, Order]]
     """Of each gate the last order to go on with what it remembers, and its place."""
+    journal_key: str
+    """The journal's, and its witnesses': as the roster in force names them."""
+    witnesses: tuple[str, ...]
     policy: Policy | None
     """In force; None where there is none, or where the roster has expired."""
     believed: Mapping[str, Pass]
@@ -92,6 +95,8 @@ NOTHING = Credence(
     frozen=frozenset(),
     lifted=0,
     restarts={},
+    journal_key="",
+    witnesses=(),
     policy=None,
     believed={},
     doubted={},
@@ -138,17 +143,19 @@ def weigh(
         frozen=view.frozen,
         lifted=view.lifted,
         restarts=view.restarts,
+        journal_key=view.roster.journal_key,
+        witnesses=view.roster.witnesses,
         policy=None if expired else view.policy,
         believed={digest: each for digest, each in transfers.items() if digest in allowed},
         doubted={digest: each for digest, each in transfers.items() if digest not in allowed},
-        children=frozenset(
-            child
-            for digest, family in replay.families.items()
-            if digest in allowed
-            for child in family.sound
-        ),
+        children=_children(replay, allowed),
         grants=grants,
     )
+
+
+def _children(replay: Replay, allowed: set[str]) -> frozenset[str]:
+    families = [family for digest, family in replay.families.items() if digest in allowed]
+    return frozenset(child for family in families for child in family.sound)
 
 
 def _replayed(evidence: Evidence, genesis: str, clearances: Iterable[Clearance]) -> Replay:

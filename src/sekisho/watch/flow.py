@@ -39,6 +39,7 @@ from sekisho.watch.raw_block import Reading
 from sekisho.watch.records import Movement, Verdict, VerdictKind, WatchState
 from sekisho.watch.settle import settled, spendings_of, unrecorded
 from sekisho.watch.state import WATCH_JUDGED, by_anchor, state_of, weigh_entries
+from sekisho.watch.view import why_not_witnessed
 from sekisho.watch.voices import committed, voices
 
 _KEPT = frozenset({VerdictKind.MATCHED, VerdictKind.REPLACEMENT})
@@ -82,8 +83,13 @@ def open_watch(
     genesis_digest: str,
     now: datetime,
     keeper: Keeper | None = None,
+    checkpoint: bytes = b"",
 ) -> Watch:
-    """Gather the state. Raises `BadInputError` if no wallet is in force: nothing to watch."""
+    """Gather the state. Raises `BadInputError` if no wallet is in force: nothing to watch.
+
+    `checkpoint` is the journal's last one, with its witnesses' cosignatures; empty without any.
+    Where the policy in force wants witnesses and it does not have them, nothing can be judged.
+    """
     entries = tuple(journal.entries())
     evidence = gather_evidence(entries)
     credence = weigh_entries(entries, genesis_digest=genesis_digest, now=now)
@@ -95,7 +101,8 @@ def open_watch(
     if len(chains) > 1:
         raise BadInputError("journal", "wallets of several chains need a watcher each")
     holdings = fold_holdings(open_book(wallets), transactions)
-    state = state_of(credence, entries, holdings, now=now)
+    unseen = why_not_witnessed(credence, entries, checkpoint, now=now)
+    state = replace(state_of(credence, entries, holdings, now=now), view_findings=unseen)
     return Watch(
         journal=journal,
         network=network_of_caip2(chains.pop(), "wallet.chain"),

@@ -16,6 +16,7 @@ from sekisho.passes.policy.records import Leases
 from sekisho.wallets.order import Order
 from sekisho.watch.records import ALARMS
 from sekisho.watch.state import WATCH_JUDGED, weigh_entries
+from sekisho.watch.view import why_not_witnessed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,10 +31,13 @@ class Outlook:
     restarts: Mapping[str, tuple[int, Order]]
     """Of each gate the quorum's last order to go on, and its place in the journal."""
     alarms: tuple[Finding, ...]
-    """Movements that keep to no pass, and that no quorum has looked at since."""
+    """Movements that keep to no pass, and that no quorum has looked at since; and why what the
+    granter reads is not to be relied on, if it is not."""
 
 
-def outlook_of(entries: Sequence[Entry], *, genesis_digest: str, now: datetime) -> Outlook:
+def outlook_of(
+    entries: Sequence[Entry], checkpoint: bytes, *, genesis_digest: str, now: datetime
+) -> Outlook:
     """Return what the granter sees in the journal: it believes what the watcher believes."""
     credence = weigh_entries(entries, genesis_digest=genesis_digest, now=now)
     return Outlook(
@@ -41,7 +45,10 @@ def outlook_of(entries: Sequence[Entry], *, genesis_digest: str, now: datetime) 
         journal_size=len(entries),
         rule=None if credence.policy is None else credence.policy.leases,
         restarts=credence.restarts,
-        alarms=alarms_standing(entries, lifted_seq=credence.lifted),
+        alarms=(
+            *alarms_standing(entries, lifted_seq=credence.lifted),
+            *why_not_witnessed(credence, entries, checkpoint, now=now),
+        ),
     )
 
 

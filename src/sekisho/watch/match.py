@@ -87,7 +87,7 @@ def _incoming(movement: Movement, state: WatchState) -> Verdict:
 
 def _view_findings(movement: Movement, state: WatchState) -> list[Finding]:
     """Return why the watcher cannot judge: a stale view, or own coins of unproven worth."""
-    findings: list[Finding] = []
+    findings = list(state.view_findings)
     age = movement.seen_at - state.view_at
     if age > timedelta(seconds=state.view_age_max_seconds):
         findings.append(

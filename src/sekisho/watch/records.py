@@ -145,6 +145,8 @@ class WatchState:
     """How far the watcher has read the journal."""
     view_age_max_seconds: int
     by_anchor: Mapping[OutPoint, tuple[WatchedPass, ...]] = field(repr=False)
+    view_findings: tuple[Finding, ...] = ()
+    """Why what the watcher read of the journal is not to be relied on (`view.py`)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

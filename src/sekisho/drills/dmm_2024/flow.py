@@ -148,7 +148,7 @@ def _leased(journal: JournalStore, memory: JournalStore, genesis: str) -> tuple[
         mode=Mode.CO_LOCATED,
     )
     begin_memory(memory, gate, now=GATE_AT)
-    outlook = outlook_of(tuple(journal.entries()), genesis_digest=genesis, now=GATE_AT)
+    outlook = outlook_of(tuple(journal.entries()), b"", genesis_digest=genesis, now=GATE_AT)
     lease = grant(ask_lease(memory, gate), None, outlook, now=GATE_AT)
     return gate, sign_lease(lease, granter)
 
