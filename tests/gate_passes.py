@@ -130,7 +130,7 @@ PASSES: tuple[BadPass, ...] = (
     BadPass(
         name="not valid for another second",
         make=lambda s: replace(honest(s), now=s.asked.not_before_at - SECOND),
-        gate="clock_behind passes.not_yet_valid",
+        gate="passes.not_yet_valid",
     ),
     BadPass(name="voided", make=lambda s: at(s, void(s.world, s.asked)), gate="passes.voided"),
     BadPass(

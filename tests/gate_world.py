@@ -21,14 +21,14 @@ from world_people import NOW
 from sekisho.gate.flow import Papers, Records, ask_lease, begin_memory, check_psbt
 from sekisho.gate.records import Cleared, Gate, Mode
 from sekisho.journal.checkpoints import sign_checkpoint
-from sekisho.journal.merkle import Frontier, leaf_hash
+from sekisho.journal.merkle import EMPTY_ROOT, Frontier, leaf_hash
 from sekisho.journal.records import Row
 from sekisho.journal.store import JournalStore, create_journal
 from sekisho.journal.witness.last_seen import LastSeen
 from sekisho.kernel.ulid import make_ulid
 from sekisho.passes.bundle import bundle_lines
 from sekisho.passes.duress import Keeper
-from sekisho.passes.lease import Lease, sign_lease, signed_lease_bytes
+from sekisho.passes.lease import Extent, Lease, sign_lease, signed_lease_bytes
 
 GRANTER = Ed25519PrivateKey.from_private_bytes(b"g" * 32)
 LEASE = timedelta(minutes=10)
@@ -66,6 +66,14 @@ def bundle_at(rows: Iterable[Row], digest: str) -> bytes:
     return b"".join(bundle_lines(digest, note_at(rows), rows))
 
 
+def extent_of(rows: Iterable[Row]) -> Extent:
+    """Return how far a journal goes, and which it is."""
+    tree = Frontier()
+    for row in rows:
+        tree.append(leaf_hash(row.hash))
+    return Extent(size=tree.size, root=tree.root().hex())
+
+
 def lease_for(
     gate: Gate,
     memory: JournalStore,
@@ -80,7 +88,7 @@ def lease_for(
         "gate_id": gate.gate_id,
         "number": 1,
         "memory": ask_lease(memory, gate).memory,
-        "journal_size": 0,
+        "journal": Extent(size=0, root=EMPTY_ROOT.hex()),
         "granted_at": now,
         "expires_at": now + LEASE,
     }

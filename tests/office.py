@@ -146,13 +146,15 @@ class Office:
             draft = Draft(entry_id=new_id(now), at=now, kind=kind, actor="test", body=body)
             here.journal.append(draft)
 
-    def leased(self) -> str:
+    def leased(self, *more: str) -> str:
         """Return the folder of the gate beside the workspace, which has just got a lease."""
         gate, granter = self.root.parent / "gate", self.root.parent / "granter"
         if not gate.exists():
             assert self.bare("lease", "init", str(granter))[0] == 0
-            made = ("gate", "init", str(gate), "--id", "gate-1")
+            made = ("gate", "init", str(gate), "--id", "gate-1", *more)
             assert self(*made, "--granter", str(granter / "granter.pub"))[0] == 0
+            enrol = ("lease", "enrol", str(gate / "gate.pub"), "--granter", str(granter))
+            assert self.bare(*enrol)[0] == 0
         request, lease = (str(gate / f"{name}-{self.entries()}") for name in ("request", "lease"))
         for each in (request, lease):
             Path(each).unlink(missing_ok=True)

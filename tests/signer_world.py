@@ -193,6 +193,8 @@ def _begin(exchange: Exchange) -> None:
         "gate", "init", str(folder / "gate"), "--id", "gate-1", "--granter", granter
     )
     assert code == 0, said
+    enrol = ("lease", "enrol", str(folder / "gate" / "gate.pub"))
+    assert exchange.bare(*enrol, "--granter", str(folder / "granter"))[0] == 0
 
 
 def _register(exchange: Exchange) -> None:

@@ -1,6 +1,7 @@
 """A gate from its making on: leases, freezes, a backup put back, and one without a network."""
 
 import json
+import os
 import shutil
 from datetime import timedelta
 from pathlib import Path
@@ -133,6 +134,8 @@ def test_an_isolated_gate_needs_no_workspace(
     monkeypatch.chdir(far)
     made = ("gate", "init", "g", "--id", "gate-9", "--isolated", "--genesis", genesis)
     assert office.bare(*made, "--granter", "granter.pub")[0] == 0
+    enrol = ("lease", "enrol", "g/gate.pub", "--granter", str(tmp_path / "granter"))
+    assert office.bare(*enrol)[1]["mode"] == "isolated"
     assert office.bare("gate", "request", "--gate", "g", "--out", "request")[0] == 0
     granted = ("lease", "grant", "request", "--granter", str(tmp_path / "granter"))
     assert office(*granted, "--out", "lease")[0] == 0
@@ -155,7 +158,7 @@ def test_the_air_gap_is_crossed_with_a_folder(
     tmp_path: Path,
 ) -> None:
     """Carried in and out twice: before the signer, and after it."""
-    gate = office.leased()
+    gate = office.leased("--isolated")
     assert office("journal", "checkpoint")[0] == 0
     box = tmp_path / "box"
     box.mkdir()
@@ -189,10 +192,36 @@ def test_what_the_signer_changed_is_told_as_what_it_is(
     back = tmp_path / "back.psbt"
     back.write_bytes(signed(Path(psbt).read_bytes()))
     code, said = office.gate(asked["pass_id"], psbt, "--signed", str(back))
+    assert (code, codes(said)) == (3, {"gate.not_cleared"}), "nobody asked the gate before"
+    assert office.gate(asked["pass_id"], psbt)[0] == 0
+    code, said = office.gate(asked["pass_id"], psbt, "--signed", str(back))
     assert (code, said["answer"], said["complete"]) == (0, "signed", True)
     back.write_bytes(signed(Path(other).read_bytes()))
     code, said = office.gate(asked["pass_id"], psbt, "--signed", str(back))
     assert (code, "gate.return_hostile" in codes(said)) == (3, True)
+
+
+def test_an_inbox_takes_plain_files_alone(office: Office, tmp_path: Path) -> None:
+    """Somebody else filled the folder: pipes, links and names that speak to a terminal."""
+    gate = office.leased("--isolated")
+    box = tmp_path / "box"
+    box.mkdir()
+    for name in ("pipe", "link", "gone", "\x1b[2Jodd"):
+        (box / f"{name}.bundle").write_bytes(b"no bundle")
+    os.mkfifo(box / "pipe.psbt")
+    (box / "link.psbt").symlink_to("/dev/zero")
+    (box / "answered.bundle").write_bytes(b"no bundle")
+    (box / "answered.cleared.json").symlink_to(box / "nowhere")
+    code, said = office.bare("gate", "inbox", str(box), "--gate", gate)
+    answers = {name: each["error"] for name, each in said["answers"].items()}
+    assert code == 3
+    assert set(answers) == {"pipe", "link", "gone"}
+    assert all("no plain file" in each for each in answers.values())
+
+
+def test_a_gate_beside_the_journal_has_no_inbox(office: Office, tmp_path: Path) -> None:
+    gate = office.leased()
+    assert office.bare("gate", "inbox", str(tmp_path), "--gate", gate)[0] == 2
 
 
 @pytest.mark.parametrize(

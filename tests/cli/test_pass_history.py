@@ -14,12 +14,13 @@ from world_people import NOW
 from world_power import COINS, child, in_force, issue, name_of, standing_world
 
 from sekisho.chains.bitcoin.networks import Network
+from sekisho.kernel.canonical import Json
 from sekisho.passes.events import Event, events_of, events_of_child
 from sekisho.passes.leave import leave_of
 from sekisho.passes.records import Pass
 from sekisho.passes.verify import standing_of
 
-LIMITS = ("--child-max", "0.5", "--hour-max", "1", "--day-max", "2")
+LIMITS = ("--child-max", "0.5", "--hour-max", "1", "--day-max", "2", "--children", "20")
 PAID = spending_of((PAYEE, 150_000_000))
 OTHER_ID = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
 
@@ -41,6 +42,18 @@ def told(office: Office, name: str) -> list[str]:
     return [line.partition("Z  ")[2] for line in history.splitlines()]
 
 
+def settled(office: Office) -> str:
+    """Scan six blocks, the first of which holds the payment; return that block's hash."""
+    transaction = signed_transaction(psbt_of(PAID, Coins(previous=(FUNDING,), wallets=(WALLET,))))
+    blocks = mined_chain(bytes(32), 6, held=[transaction])
+    magic = Network.MAIN.magic
+    (office.root / "blk00000.dat").write_bytes(
+        b"".join(magic + len(each).to_bytes(4, "little") + each for each in blocks)
+    )
+    assert office("scan", office.file("blk00000.dat"))[0] == 0
+    return hash_of(blocks[0])[::-1].hex()
+
+
 def test_the_whole_life_of_a_pass_is_told_in_the_order_of_the_journal(office: Office) -> None:
     asked = office.asked()
     pass_id = asked["pass_id"]
@@ -52,13 +65,7 @@ def test_the_whole_life_of_a_pass_is_told_in_the_order_of_the_journal(office: Of
     back = office.root / "back.psbt"
     back.write_bytes(signed(Path(psbt).read_bytes()))
     assert office.gate(pass_id, psbt, "--signed", str(back))[0] == 0
-    transaction = signed_transaction(psbt_of(PAID, Coins(previous=(FUNDING,), wallets=(WALLET,))))
-    blocks = mined_chain(bytes(32), 6, held=[transaction])
-    magic = Network.MAIN.magic
-    (office.root / "blk00000.dat").write_bytes(
-        b"".join(magic + len(each).to_bytes(4, "little") + each for each in blocks)
-    )
-    assert office("scan", office.file("blk00000.dat"))[0] == 0
+    block = settled(office)
     said = office.shown(pass_id)
     assert kinds(said) == [
         "pass.asked",
@@ -78,7 +85,7 @@ def test_the_whole_life_of_a_pass_is_told_in_the_order_of_the_journal(office: Of
     places = [each["journal_entry"] for each in said["history"]]
     assert places == sorted(set(places))
     lines = told(office, pass_id)
-    txid, block = PAID.txid, hash_of(blocks[0])[::-1].hex()
+    txid = PAID.txid
     refused = ", ".join(facts["gate.refused"]["findings"])
     assert [line.rpartition(" (entry ")[0] for line in lines] == [
         "filed by alice",
@@ -139,7 +146,8 @@ def test_what_is_about_another_pass_is_not_told(office: Office) -> None:
     assert office.shown(asked["pass_id"])["history"] == before
 
 
-def test_a_standing_pass_shows_its_children_and_what_they_used_up(office: Office) -> None:
+def issued_two(office: Office) -> tuple[str, list[str]]:
+    """Have a service issue two children with one anchor; return the pass and their digests."""
     office.new_key("service")
     code, standing = office(
         "pass", "standing", "--wallet", "cold-1", "--issuer", office.file("service.key.pub"),
@@ -155,6 +163,11 @@ def test_a_standing_pass_shows_its_children_and_what_they_used_up(office: Office
         code, said = office("pass", "child", name, *(f"--pay={each}" for each in pay), *key)
         assert code == 0, said
         children.append(said["child"])
+    return name, children
+
+
+def test_a_standing_pass_shows_its_children_and_what_they_used_up(office: Office) -> None:
+    name, _ = issued_two(office)
     said = office.shown(name)
     assert said["children"] == {
         "used": 2,
@@ -167,9 +180,13 @@ def test_a_standing_pass_shows_its_children_and_what_they_used_up(office: Office
     _, text = office.told("pass", "show", name)
     assert "  last hour  0.70000000 of 1.00000000 BTC\n" in text
     assert "  last day   0.70000000 of 2.00000000 BTC\n" in text
-    assert "  children   2 of " in text
+    assert "  children   2 of 20 used\n" in text
     assert f"  child 1: 0.40000000 BTC to 1 destination, anchor {ANCHOR}, sound (entry " in text
     assert f"  child 2: 0.30000000 BTC to 2 destinations, anchor {ANCHOR}, sound (entry " in text
+
+
+def test_a_child_is_shown_by_its_number_with_what_is_paid_together(office: Office) -> None:
+    name, children = issued_two(office)
     batch = office.psbt((PAYEE, 40_000_000), (PAYEE, 10_000_000), (OTHER_PAYEE, 20_000_000))
     one = office.psbt((PAYEE, 40_000_000), name="one.psbt")
     assert office.gate(f"{name}#1", one)[0] == 3
@@ -254,8 +271,8 @@ def test_what_was_cleared_before_another_child_joined_is_told_of_those_it_paid()
         batch.append(leave.digest)
     for digest in batch[:2]:
         world = record(world, "gate.cleared", {"pass_digest": digest, "txid": PAID.txid})
+    said: dict[str, Json] = {"txid": PAID.txid, "verdict": "matched", "findings": []}
     for numbers in ("1,2", "12"):
-        said = {"txid": PAID.txid, "verdict": "matched", "findings": []}
         world = record(world, "watch.judged", {"pass_id": f"{standing.pass_id}#{numbers}", **said})
     told_of = {
         number: [each.facts["children"] for each in history(world, standing, number)[1:]]
@@ -274,7 +291,7 @@ def test_nothing_of_another_standing_pass_is_told() -> None:
     world = issue(world, child(world, standing, 1))
     before = history(world, standing)
     world = cleared(issued(world, standing), standing, PAID)
-    said = {"txid": PAID.txid, "verdict": "matched", "findings": []}
+    said: dict[str, Json] = {"txid": PAID.txid, "verdict": "matched", "findings": []}
     world = record(world, "watch.judged", {"pass_id": f"{OTHER_ID}#1", **said})
     after = history(world, standing)
     assert [each.kind for each in after[len(before) :]] == ["pass.issued", "gate.cleared"]

@@ -7,15 +7,18 @@ from pathlib import Path
 import pytest
 from console_world import Browser, Console, asked_world, console_in, console_roster, with_passkey
 from markupsafe import escape
-from world import ask, at_genesis, register, under_policy
+from world import ask, at_genesis, register, transfer_pass, under_policy
+from world_coins import STRANGER, address_at, payment
 from world_people import PEOPLE
 from world_policy import OPEN_POLICY
-from world_power import HOT, standing_pass
+from world_power import COINS, HOT, standing_pass
 
+from sekisho.chains.bitcoin.addresses import address_of, script_of
+from sekisho.chains.bitcoin.networks import Network
 from sekisho.console.pages import _coded
 from sekisho.console.views import text, texts
 from sekisho.kernel.errors import WorldError
-from sekisho.passes.records import Pass
+from sekisho.passes.records import Pass, Replacement, Transfer
 
 pytestmark = pytest.mark.enable_socket  # an event loop is made of a pair of sockets
 HOSTILE = "\"><script>alert(1)</script><img src=x onerror='alert(2)'>{{ 7*7 }}{% raw %} `x`"
@@ -157,6 +160,63 @@ def test_a_standing_pass_shows_its_limits_in_words(
     for each in shown[:-1]:
         assert f"<dd>{each}</dd>" in facts
     assert shown[-1] in said_so
+    console.journal.close()
+
+
+@pytest.mark.parametrize(
+    ("language", "warning", "own"),
+    [
+        (
+            "en",
+            r"Looks like {}, and is another address \(\d+ bits: no accident\)",
+            "Our own wallet hot-1",
+        ),
+        (
+            "ja",
+            r"{} に似せた別のアドレスです（一致度 \d+ ビット。偶然ではありません）",
+            "当社ウォレット hot-1",
+        ),
+    ],
+)
+def test_an_address_made_to_resemble_one_of_ours_is_warned_of(
+    tmp_path: Path, language: str, warning: str, own: str
+) -> None:
+    world = register(under_policy(at_genesis(console_roster()), OPEN_POLICY), HOT)
+    ours = address_at(HOT, 2)
+    script = script_of(ours, Network.MAIN, "address")
+    false = address_of(script[:14] + bytes(8), Network.MAIN) or ""
+    paid = [payment(each, 10_000) for each in (false, ours, STRANGER)]
+    asked = transfer_pass(world, HOT, paid, COINS[0])
+    console = console_in(tmp_path, ask(world, asked))
+    browser = console.browser()
+    browser.login("baba")
+    page = browser.get(f"/passes/{asked.pass_id}", params={"lang": language}).text
+    cards = page.split('<section class="card payee">')[1:]
+    says = re.compile(rf'<p class="warning">{warning.format(ours)}</p>')
+    assert [bool(says.search(card)) for card in cards] == [True, False, False]
+    assert [f'<p class="note">{own}</p>' in card for card in cards] == [False, True, False]
+    console.journal.close()
+
+
+@pytest.mark.parametrize(
+    ("language", "label"),
+    [
+        ("en", "Replaces this pass, and keeps its anchor"),
+        ("ja", "置き換える手形（アンカーは同じ）"),
+    ],
+)
+def test_a_pass_that_replaces_another_says_so(tmp_path: Path, language: str, label: str) -> None:
+    world, first = asked_world()
+    assert isinstance(first.action, Transfer)
+    action = replace(first.action, replacement=Replacement(fee_bump=False, replaces=first.pass_id))
+    second = replace(first, pass_id="01ARZ3NDEKTSV4RRFFQ69G5FAV", action=action)
+    console = console_in(tmp_path, ask(world, second))
+    browser = console.browser()
+    browser.login("baba")
+    row = f'<dt>{label}</dt><dd class="id">{first.pass_id}</dd>'
+    for asked, replaces in ((second, True), (first, False)):
+        page = browser.get(f"/passes/{asked.pass_id}", params={"lang": language}).text
+        assert (row in page, label in page) == (replaces, replaces)
     console.journal.close()
 
 

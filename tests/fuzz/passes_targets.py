@@ -27,12 +27,14 @@ from sekisho.passes.documents import (
 from sekisho.passes.evidence import Said
 from sekisho.passes.fold import follow, why_not_trusted
 from sekisho.passes.lease import (
+    Extent,
     Lease,
     LeaseRequest,
     read_request,
     read_signed_lease,
     request_bytes,
     sign_lease,
+    sign_request,
     signed_lease_bytes,
 )
 from sekisho.passes.leave import leave_of
@@ -49,16 +51,15 @@ from sekisho.wallets.descriptors import (
 )
 from sekisho.wallets.documents import read_wallet, wallet_document
 
-REQUEST = LeaseRequest(
-    genesis_digest="ab" * 32, gate_id="gate-1", isolated=True, first=1, hashes=("cd" * 32,)
-)
+REQUEST = LeaseRequest(genesis_digest="ab" * 32, gate_id="gate-1", first=1, hashes=("cd" * 32,))
+ASKED_FOR = sign_request(REQUEST, key_of("gate-1"))
 LEASE = sign_lease(
     Lease(
         genesis_digest="ab" * 32,
         gate_id="gate-1",
         number=1,
         memory=REQUEST.memory,
-        journal_size=7,
+        journal=Extent(size=7, root="ef" * 32),
         granted_at=NOW,
         expires_at=NOW + DAY,
     ),
@@ -182,7 +183,11 @@ FUZZ_TARGETS: list[Target] = [
     ("passes.read_approval", approval_document, APPROVALS),
     ("passes.read_child", child_document, CHILDREN),
     ("passes.read_signed_lease", lease, [signed_lease_bytes(LEASE)]),
-    ("passes.read_request", lease_request, [request_bytes(REQUEST)]),
+    (
+        "passes.read_request",
+        lease_request,
+        [request_bytes(sign_request(REQUEST, key_of("gate-1")))],
+    ),
     ("passes.read_roster", roster_document, [roster_bytes(roster())]),
     ("passes.open_bundle", bundle, [bundle_of(BUNDLED, IN_IT)]),
     ("passes.follow", entry_in_between, [each.document for each in BEFORE]),

@@ -8,24 +8,28 @@ from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from gate_returns import signed
 from gate_scene import CHANGE_SAT, Attempt, honest, scene
 from gate_tampered_transactions import change, outputs
 from gate_world import (
     bundle_at,
     check,
+    extent_of,
     gate_of,
     lease_for,
     memory_in,
     papers_of,
 )
 from journal_world import rows_of
-from world import World, cleared, entries_of, record, void
+from world import World, entries_of, journal_in, record, void
 from world_people import DAY, NOW
 
-from sekisho.gate.flow import GATE_RETURNED, Papers, Records, ask_lease, check_return
+from sekisho.gate.flow import (
+    Papers,
+    ask_lease,
+    take_lease,
+)
 from sekisho.gate.memory import GATE_BEGAN, remember
-from sekisho.gate.records import Cleared, Gate, Mode, Returned
+from sekisho.gate.records import Cleared, Gate, Mode
 from sekisho.gate.shut import lease_in
 from sekisho.journal.records import Draft
 from sekisho.journal.store import JournalStore, create_journal, open_journal
@@ -33,12 +37,12 @@ from sekisho.kernel.errors import BadInputError
 from sekisho.kernel.finding import Refused
 from sekisho.kernel.ulid import make_ulid
 from sekisho.passes.bundle import open_bundle
-from sekisho.passes.lease import Memory
+from sekisho.passes.lease import Extent, Memory
 from sekisho.passes.life import GATE_CLEARED, GATE_REFUSED
 
 SECOND = timedelta(seconds=1)
 ATTEMPT = honest(scene())
-GATE = gate_of(ATTEMPT.genesis)
+GATE = gate_of(ATTEMPT.genesis, mode=Mode.ISOLATED)
 ROWS = rows_of(entries_of(ATTEMPT.scene.world))
 
 
@@ -109,9 +113,11 @@ def test_every_byte_of_a_lease_counts(memory: JournalStore) -> None:
         ({"gate_id": "gate-2"}, "gate.lease_foreign"),
         ({"genesis_digest": "ab" * 32}, "gate.lease_foreign"),
         ({"expires_at": NOW}, "gate.lease_expired"),
-        ({"expires_at": NOW + timedelta(minutes=15) + SECOND}, "gate.lease_too_long"),
+        ({"expires_at": NOW + DAY + SECOND}, "gate.lease_too_long"),
         ({"granted_at": NOW + timedelta(minutes=1) + SECOND}, "gate.clock_behind"),
-        ({"journal_size": len(ROWS) + 1}, "gate.journal_behind"),
+        ({"journal": Extent(size=len(ROWS) + 1, root="ab" * 32)}, "gate.journal_behind"),
+        ({"journal": Extent(size=len(ROWS), root="ab" * 32)}, "gate.journal_forked"),
+        ({"journal": Extent(size=3, root=extent_of(ROWS).root)}, "gate.journal_forked"),
         ({"memory": Memory(size=2, tip="ab" * 32)}, "gate.memory_lost"),
         ({"memory": Memory(size=1, tip="ab" * 32)}, "gate.memory_lost"),
     ],
@@ -126,9 +132,10 @@ def test_a_lease_that_says_something_else_does_not_open_it(
     "changes",
     [
         {"expires_at": NOW + SECOND},
-        {"expires_at": NOW + timedelta(minutes=15)},
+        {"expires_at": NOW + DAY},
         {"granted_at": NOW + timedelta(minutes=1)},
-        {"journal_size": len(ROWS)},
+        {"journal": extent_of(ROWS)},
+        {"journal": extent_of(ROWS[:7])},
     ],
 )
 def test_at_the_very_edge_it_does(memory: JournalStore, changes: dict[str, Any]) -> None:
@@ -141,13 +148,38 @@ def test_a_lease_by_anybody_else_is_forged(memory: JournalStore) -> None:
     assert answer(memory, forged) == ["gate.lease_forged"]
 
 
-def test_an_isolated_gate_may_have_a_longer_lease(tmp_path: Path) -> None:
-    alone = gate_of(ATTEMPT.genesis, gate_id="gate-2", mode=Mode.ISOLATED)
-    with memory_in(tmp_path, alone) as memory:
-        longer = papers(memory, alone, expires_at=NOW + DAY)
-        assert answer(memory, longer, gate=alone) == []
-        longest = papers(memory, alone, expires_at=NOW + DAY + SECOND)
-        assert answer(memory, longest, gate=alone) == ["gate.lease_too_long"]
+def test_a_gate_beside_the_journal_has_a_shorter_one(tmp_path: Path) -> None:
+    beside = gate_of(ATTEMPT.genesis, gate_id="gate-2", mode=Mode.CO_LOCATED)
+    with memory_in(tmp_path, beside) as memory, journal_in(tmp_path, ATTEMPT.scene.world) as there:
+        for more, found in ((timedelta(), []), (SECOND, ["gate.lease_too_long"])):
+            ends_at = NOW + timedelta(minutes=15) + more
+            shown = papers(memory, beside, expires_at=ends_at)
+            try:
+                check(ATTEMPT.psbt, beside, memory, shown, journal=there)
+                codes = []
+            except Refused as refused:
+                codes = [each.code for each in refused.findings]
+            assert codes == found
+
+
+def test_a_gate_beside_the_journal_is_not_asked_without_it(tmp_path: Path) -> None:
+    """Else two of them would both say yes: only the journal keeps them apart."""
+    beside = gate_of(ATTEMPT.genesis, gate_id="gate-2", mode=Mode.CO_LOCATED)
+    with memory_in(tmp_path, beside) as memory:
+        shown = papers(memory, beside)
+        assert answer(memory, shown, gate=beside) == ["gate.journal_missing"]
+
+
+def test_a_lease_that_was_taken_makes_every_older_one_useless(memory: JournalStore) -> None:
+    older = lease_for(GATE, memory, lease={"number": 6})
+    newer = lease_for(GATE, memory, lease={"number": 7})
+    took = take_lease(memory, GATE, newer, entry_id=make_ulid(NOW, b"0123456789"), now=NOW)
+    assert took.number == 7
+    assert answer(memory, replace(papers(memory), lease=older)) == ["gate.lease_superseded"]
+    with pytest.raises(Refused) as caught:
+        take_lease(memory, GATE, older, entry_id=make_ulid(NOW, b"0123456780"), now=NOW)
+    assert [each.code for each in caught.value.findings] == ["gate.lease_superseded"]
+    assert answer(memory, replace(papers(memory), lease=newer)) == []
 
 
 # What is withheld --------------------------------------------------------------------------------
@@ -156,11 +188,21 @@ def test_an_isolated_gate_may_have_a_longer_lease(tmp_path: Path) -> None:
 def test_a_void_cannot_be_withheld_from_who_holds_a_lease(memory: JournalStore) -> None:
     """The server shows the journal as it was before; the granter has seen it as it is."""
     voided = entries_of(void(ATTEMPT.scene.world, ATTEMPT.scene.asked))
-    shown = papers(memory, journal_size=len(voided))
+    shown = papers(memory, journal=extent_of(rows_of(voided)))
     assert answer(memory, shown) == ["gate.journal_behind"]
-    seen = {"journal_size": len(voided)}
+    seen = {"journal": extent_of(rows_of(voided))}
     full = papers_of(GATE, memory, rows_of(voided), ATTEMPT.digest, lease=seen)
     assert "passes.voided" in answer(memory, full)
+
+
+def test_nor_can_another_journal_of_the_same_length_be_shown(memory: JournalStore) -> None:
+    """The journal's key signs two histories: the granter sees the void, the gate a note."""
+    voided = entries_of(void(ATTEMPT.scene.world, ATTEMPT.scene.asked))
+    forked = entries_of(record(ATTEMPT.scene.world, "note.written", {}))
+    assert len(voided) == len(forked)
+    seen = {"journal": extent_of(rows_of(voided))}
+    shown = papers_of(GATE, memory, rows_of(forked), ATTEMPT.digest, lease=seen)
+    assert answer(memory, shown) == ["gate.journal_forked"]
 
 
 def test_a_lower_checkpoint_than_was_seen_is_refused(memory: JournalStore) -> None:
@@ -260,65 +302,15 @@ def test_what_a_granter_said_of_the_time_is_remembered_beyond_the_refusal(
     assert "gate.clock_behind" in answer(memory, papers(memory))
 
 
-def test_nor_behind_the_journals(memory: JournalStore) -> None:
-    world: World = record(
-        ATTEMPT.scene.world, "note.written", {}, at=NOW + timedelta(minutes=10) + SECOND
-    )
+def test_a_question_asked_with_a_clock_that_is_years_ahead_shuts_no_gate(
+    memory: JournalStore,
+) -> None:
+    assert answer(memory, papers(memory), now=NOW + 9_000 * DAY) == ["passes.roster_expired"]
+    assert answer(memory, papers(memory)) == []
+
+
+def test_an_entry_of_the_year_2099_shuts_no_gate(memory: JournalStore) -> None:
+    """Whoever can append to the journal can write any time into it."""
+    world: World = record(ATTEMPT.scene.world, "note.written", {}, at=NOW + 27_000 * DAY)
     shown = papers_of(GATE, memory, rows_of(entries_of(world)), ATTEMPT.digest)
-    assert answer(memory, shown) == ["gate.clock_behind"]
-
-
-# What another gate let through -------------------------------------------------------------------
-
-
-def test_what_another_gate_let_through_is_used_here_too(tmp_path: Path) -> None:
-    """Its answers come with the journal, to a gate that never wrote anything there."""
-    alone = gate_of(ATTEMPT.genesis, gate_id="gate-2", mode=Mode.ISOLATED)
-    used = cleared(ATTEMPT.scene.world, ATTEMPT.scene.asked, ATTEMPT.scene.unsigned)
-    with memory_in(tmp_path, alone) as memory:
-        shown = papers_of(alone, memory, rows_of(entries_of(used)), ATTEMPT.digest)
-        with pytest.raises(Refused) as caught:
-            check(without_fee().psbt, alone, memory, shown)
-        assert [each.code for each in caught.value.findings] == ["gate.pass_used"]
-        assert check(ATTEMPT.psbt, alone, memory, shown, number=2).pass_digest == ATTEMPT.digest
-
-
-# What the signer returned ------------------------------------------------------------------------
-
-
-def returned(memory: JournalStore, answer: bytes, *, number: int) -> Returned | list[str]:
-    shown = papers(memory)
-    yes = check(ATTEMPT.psbt, GATE, memory, shown, number=number)
-    try:
-        return check_return(
-            yes,
-            answer,
-            shown,
-            gate=GATE,
-            records=Records(memory=memory, journal=None),
-            entry_id=make_ulid(NOW, (number + 500).to_bytes(10, "big")),
-            now=NOW + timedelta(hours=3),
-        )
-    except Refused as refused:
-        return [each.code for each in refused.findings]
-
-
-def test_what_comes_back_is_verified_and_written_down(memory: JournalStore) -> None:
-    """A signer may take its time: three hours later the lease and the checkpoint are old."""
-    good = signed(ATTEMPT.psbt)
-    found = returned(memory, good, number=1)
-    assert isinstance(found, Returned)
-    assert (found.complete, found.txid) == (True, ATTEMPT.scene.unsigned.txid)
-    last = memory.last()
-    assert last is not None
-    assert (last.kind, last.body["complete"]) == (GATE_RETURNED, True)
-
-
-def test_a_hostile_signature_is_written_down_too(memory: JournalStore) -> None:
-    hostile = signed(without_fee().psbt)
-    codes = returned(memory, hostile, number=1)
-    assert isinstance(codes, list)
-    assert {"gate.return_transaction_differs", "gate.return_hostile"} <= set(codes)
-    last = memory.last()
-    assert last is not None
-    assert (last.kind, last.body["pass_digest"]) == (GATE_REFUSED, ATTEMPT.digest)
+    assert answer(memory, shown) == []

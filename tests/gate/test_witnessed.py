@@ -16,20 +16,21 @@ from journal_world import OTHER
 from witness_world import AUDITOR, GATE, WATCHER
 from world import World, digest_of, entries_of, journal_in, record, transfer_pass
 from world_coins import STRANGER, funding, outpoint, payment, script_at, spending, txout
-from world_people import NOW
+from world_people import NOW, key_of
 from world_power import HOT, agreed_by, bound
 
 from sekisho.chains.bitcoin.transaction import TxOut
 from sekisho.gate.flow import Papers
 from sekisho.gate.memory import remember
+from sekisho.gate.records import Mode
 from sekisho.journal.store import JournalStore
 from sekisho.journal.witness.cosignatures import WitnessSigner
 from sekisho.kernel.finding import Refused
 from sekisho.kernel.money import Sat
-from sekisho.passes.lease import LeaseRequest
+from sekisho.passes.lease import LeaseRequest, sign_request
 from sekisho.passes.records import Pass
 from sekisho.watch.flow import judge_parsed, open_watch
-from sekisho.watch.granting import grant, outlook_of
+from sekisho.watch.granting import Enrolled, grant, outlook_of
 from sekisho.watch.records import VerdictKind
 
 SECOND = timedelta(seconds=1)
@@ -50,7 +51,11 @@ def paid() -> tuple[World, Pass]:
 
 
 WORLD, ASKED = paid()
-DEVICE = gate_of(WORLD.genesis_digest)
+DEVICE = gate_of(WORLD.genesis_digest, mode=Mode.ISOLATED)
+OWN = key_of("gate-1")
+ENROLLED = Enrolled(
+    gate_id="gate-1", public_key=OWN.public_key().public_bytes_raw(), isolated=False
+)
 PSBT = psbt_of(UNSIGNED, Coins(previous=(FUNDED,), wallets=(HOT,)))
 
 
@@ -165,22 +170,32 @@ def test_nor_by_one_that_is_not_what_they_saw(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("by", "granted"), [((), False), ((GATE,), False), (BOTH, True)])
 def test_nobody_grants_a_lease_by_it(by: Sequence[WitnessSigner], *, granted: bool) -> None:
     entries = entries_of(WORLD)
-    request = LeaseRequest(
-        genesis_digest=WORLD.genesis_digest,
-        gate_id="gate-1",
-        isolated=False,
-        first=1,
-        hashes=("ab" * 32,),
+    request = sign_request(
+        LeaseRequest(
+            genesis_digest=WORLD.genesis_digest,
+            gate_id="gate-1",
+            first=1,
+            hashes=("ab" * 32,),
+        ),
+        OWN,
     )
     outlook = outlook_of(
         entries, note_of(entries, by=by), genesis_digest=WORLD.genesis_digest, now=NOW
     )
     if granted:
-        assert grant(request, None, outlook, now=NOW).journal_size == len(entries)
+        assert grant(request, ENROLLED, None, outlook, now=NOW).journal.size == len(entries)
         return
     with pytest.raises(Refused) as caught:
-        grant(request, None, outlook, now=NOW)
+        grant(request, ENROLLED, None, outlook, now=NOW)
     assert "watch.view_not_witnessed" in {each.code for each in caught.value.findings}
+
+
+def test_of_what_no_witness_has_seen_yet_a_lease_says_nothing() -> None:
+    """Else the server shows the granter a void, and the gate something else in its place."""
+    longer = entries_of(record(WORLD, "note.written", {}))
+    note = note_of(entries_of(WORLD))
+    outlook = outlook_of(longer, note, genesis_digest=WORLD.genesis_digest, now=NOW)
+    assert len(outlook.leaves) == len(longer) - 1
 
 
 def test_the_pass_of_these_tests_is_in_its_bundle() -> None:

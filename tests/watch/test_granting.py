@@ -1,29 +1,40 @@
 """Whoever watches grants leases, and stops when something is wrong."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from gate_scene import honest, scene
-from gate_world import gate_of
+from gate_world import extent_of, gate_of
+from journal_world import rows_of
 from world import World, entries_of, record
-from world_people import DAY, NOW, QUORUM_PEOPLE
+from world_people import DAY, NOW, QUORUM_PEOPLE, key_of
 from world_power import adopted
 
-from sekisho.kernel.canonical import Json
+from sekisho.kernel.canonical import Json, canonical_bytes, parse_json
+from sekisho.kernel.errors import BadInputError
 from sekisho.kernel.finding import Refused
-from sekisho.passes.lease import Lease, LeaseRequest, Memory, read_request, request_bytes
+from sekisho.passes.lease import (
+    Lease,
+    LeaseRequest,
+    Memory,
+    read_request,
+    request_bytes,
+    sign_request,
+)
 from sekisho.passes.policy.records import Leases
 from sekisho.passes.records import SubjectType
 from sekisho.wallets.order import Order, OrderKind, order_bytes
-from sekisho.watch.granting import Outlook, grant, outlook_of
+from sekisho.watch.granting import Enrolled, Outlook, grant, outlook_of
 
 ATTEMPT = honest(scene())
 WORLD = ATTEMPT.scene.world
 GATE = gate_of(ATTEMPT.genesis)
 HASHES = tuple(f"{number:02x}" * 32 for number in range(1, 8))
-REQUEST = LeaseRequest(
-    genesis_digest=ATTEMPT.genesis, gate_id="gate-1", isolated=False, first=1, hashes=HASHES
+REQUEST = LeaseRequest(genesis_digest=ATTEMPT.genesis, gate_id="gate-1", first=1, hashes=HASHES)
+OWN = key_of("gate-1")
+ENROLLED = Enrolled(
+    gate_id="gate-1", public_key=OWN.public_key().public_bytes_raw(), isolated=False
 )
 
 
@@ -49,18 +60,28 @@ def ordered(world: World, kind: OrderKind, *by: str, memory: Memory | None = Non
     return adopted(world, SubjectType.ORDER, "order", order_bytes(order), by=by)
 
 
+def granted(
+    request: LeaseRequest,
+    last: Lease | None,
+    outlook: Outlook,
+    *,
+    now: datetime = NOW,
+    enrolled: Enrolled | None = ENROLLED,
+) -> Lease:
+    return grant(sign_request(request, OWN), enrolled, last, outlook, now=now)
+
+
 def refused(
-    request: LeaseRequest, last: Lease | None, outlook: Outlook, **given: object
+    request: LeaseRequest, last: Lease | None, outlook: Outlook, *, now: datetime = NOW
 ) -> list[str]:
-    now = given.get("now", NOW)
     try:
-        grant(request, last, outlook, now=now)  # type: ignore[arg-type]  # a moment
+        granted(request, last, outlook, now=now)
     except Refused as no:
         return [each.code for each in no.findings]
     return []
 
 
-LAST = grant(replace(REQUEST, hashes=HASHES[:4]), None, looked_at(WORLD), now=NOW)
+LAST = granted(replace(REQUEST, hashes=HASHES[:4]), None, looked_at(WORLD), now=NOW)
 
 
 def test_a_lease_says_how_far_the_gates_memory_and_the_journal_go() -> None:
@@ -71,21 +92,22 @@ def test_a_lease_says_how_far_the_gates_memory_and_the_journal_go() -> None:
             gate_id="gate-1",
             number=1,
             memory=Memory(size=4, tip=HASHES[3]),
-            journal_size=len(WORLD.drafts),
+            journal=extent_of(rows_of(entries_of(WORLD))),
             granted_at=NOW,
             expires_at=NOW + timedelta(seconds=900),
         )
         == LAST
     )
     later = NOW + timedelta(minutes=5)
-    following = grant(REQUEST, LAST, outlook, now=later)
+    following = granted(REQUEST, LAST, outlook, now=later)
     assert (following.number, following.memory) == (2, Memory(size=7, tip=HASHES[6]))
     assert following.expires_at == later + timedelta(seconds=900)
 
 
 def test_an_isolated_gate_gets_a_longer_one() -> None:
-    alone = replace(REQUEST, isolated=True)
-    assert grant(alone, None, looked_at(WORLD), now=NOW).expires_at == NOW + DAY
+    alone = replace(ENROLLED, isolated=True)
+    lease = granted(REQUEST, None, looked_at(WORLD), enrolled=alone)
+    assert lease.expires_at == NOW + DAY
 
 
 @pytest.mark.parametrize("verdict", ["unmatched", "deviating", "reused", "expired"])
@@ -126,11 +148,11 @@ def test_a_quorum_lets_it_go_on_once() -> None:
     alone = ordered(WORLD, OrderKind.RESTART, "baba", memory=memory)
     assert refused(shorter, LAST, looked_at(alone)) == ["watch.gate_forgot"]
     let_go = ordered(WORLD, OrderKind.RESTART, *QUORUM_PEOPLE, memory=memory)
-    granted = grant(shorter, LAST, looked_at(let_go), now=NOW)
-    assert (granted.number, granted.memory) == (2, memory)
+    going_on = granted(shorter, LAST, looked_at(let_go))
+    assert (going_on.number, going_on.memory) == (2, memory)
     much_shorter = replace(REQUEST, hashes=HASHES[:2])
     assert refused(much_shorter, LAST, looked_at(let_go)) == ["watch.gate_forgot"]
-    grown = grant(replace(REQUEST, hashes=HASHES[:6]), granted, looked_at(let_go), now=NOW)
+    grown = granted(replace(REQUEST, hashes=HASHES[:6]), going_on, looked_at(let_go))
     assert refused(shorter, grown, looked_at(let_go)) == ["watch.gate_forgot"]
 
 
@@ -152,4 +174,60 @@ def test_a_granter_whose_clock_was_set_back_grants_nothing() -> None:
 
 
 def test_a_request_is_read_as_it_was_written() -> None:
-    assert read_request(request_bytes(REQUEST), "request") == REQUEST
+    written = sign_request(REQUEST, OWN)
+    assert read_request(request_bytes(written), "request") == written
+
+
+def test_only_the_gate_itself_asks_and_only_one_that_people_enrolled() -> None:
+    """Whoever carries a request could else put back what a restored gate has forgotten."""
+    outlook = looked_at(WORLD)
+    forged = sign_request(REQUEST, key_of("somebody"))
+    changed = replace(sign_request(REQUEST, OWN), request=replace(REQUEST, hashes=HASHES[:1]))
+    for signed, enrolled in ((forged, ENROLLED), (changed, ENROLLED)):
+        with pytest.raises(Refused) as caught:
+            grant(signed, enrolled, None, outlook, now=NOW)
+        assert [each.code for each in caught.value.findings] == ["watch.gate_unknown"]
+    with pytest.raises(Refused, match=r"watch\.gate_unknown"):
+        granted(REQUEST, None, outlook, enrolled=None)
+
+
+@pytest.mark.parametrize("hashes", [["x"], [], ["AB" * 32], ["ab" * 31]])
+def test_hashes_that_are_none_are_not_read(hashes: list[str]) -> None:
+    good = parse_json(request_bytes(sign_request(REQUEST, OWN)), "request")
+    assert isinstance(good, dict)
+    body = good["request"]
+    assert isinstance(body, dict)
+    with pytest.raises(BadInputError):
+        read_request(canonical_bytes({**good, "request": {**body, "hashes": [*hashes]}}), "r")
+
+
+def test_a_journal_that_was_put_back_gets_no_gate_a_lease() -> None:
+    """With it the alarm would be gone, or the freeze, or an order would be good again."""
+    last = granted(REQUEST, None, looked_at(judged(WORLD, "matched")))
+    assert refused(REQUEST, last, looked_at(WORLD)) == ["watch.journal_forgot"]
+    other = record(WORLD, "note.written", {})
+    assert refused(REQUEST, last, looked_at(other)) == ["watch.journal_forgot"]
+    grown = record(judged(WORLD, "matched"), "note.written", {})
+    assert refused(REQUEST, last, looked_at(grown)) == []
+
+
+def test_what_came_while_people_signed_a_lift_is_not_lifted() -> None:
+    """The server keeps the last approval back, until the theft's alarm is written."""
+    order = Order(
+        number=1,
+        kind=OrderKind.LIFT,
+        wallet_id="",
+        gate_id="",
+        memory_size=0,
+        memory_tip="",
+    )
+    lifted = adopted(WORLD, SubjectType.ORDER, "order", order_bytes(order), by=QUORUM_PEOPLE)
+    *before, last = lifted.drafts
+    alarmed = judged(replace(lifted, drafts=tuple(before)), "unmatched")
+    late = replace(alarmed, drafts=(*alarmed.drafts, last))
+    assert refused(REQUEST, None, looked_at(late)) == ["watch.alarm_stands"]
+
+
+def test_a_verdict_that_is_no_word_is_no_alarm() -> None:
+    odd: dict[str, Json] = {"txid": "ab" * 32, "verdict": ["unmatched"]}
+    assert refused(REQUEST, None, looked_at(record(WORLD, "watch.judged", odd))) == []

@@ -74,7 +74,7 @@ def _gate_json(outcome: Outcome) -> dict[str, Json]:
             "number": lease.number,
             "granted": format_instant(lease.granted_at),
             "expires": format_instant(lease.expires_at),
-            "journal_entries": lease.journal_size,
+            "journal_entries": lease.journal.size,
         },
     }
 

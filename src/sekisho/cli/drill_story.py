@@ -159,7 +159,7 @@ def _say(name: str, language: Language) -> str:
 def _gate_line(outcome: Outcome, language: Language) -> str:
     """Return why the gate is open at all."""
     until = f"{outcome.lease.expires_at.astimezone(JST):%H:%M} JST"
-    return _say("open", language).format(until=until, entries=outcome.lease.journal_size)
+    return _say("open", language).format(until=until, entries=outcome.lease.journal.size)
 
 
 def _act(name: str, language: Language) -> Text:

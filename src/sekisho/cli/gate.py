@@ -8,29 +8,29 @@ import typer
 from sekisho.app import (
     Installation,
     checkpoint_of,
+    current_time,
     installation,
     new_gate,
+    new_id,
     open_gate,
 )
 from sekisho.cli import holds
 from sekisho.cli.bundles import GenesisOption, pinned
-from sekisho.cli.gate_answers import answer_json, answer_lines, ask_gate
+from sekisho.cli.gate_answers import answer_json, answer_line, ask_gate
 from sekisho.cli.options import JsonOption, WorkspaceOption, read_file
 from sekisho.cli.output import put_json, say
 from sekisho.cli.people import desk_of_name
-from sekisho.edges.gates import keep_lease, read_granter_key
+from sekisho.edges.gates import GATE_PUB, gate_key, keep_lease, read_granter_key
 from sekisho.edges.keepers import open_keeper
 from sekisho.edges.keys import write_new
-from sekisho.gate.flow import ask_lease
+from sekisho.gate.flow import ask_lease, take_lease
 from sekisho.gate.reading import PSBT_SIZE_MAX_BYTES, psbt_bytes
 from sekisho.gate.records import Gate, Mode
-from sekisho.gate.shut import lease_in
 from sekisho.kernel.errors import BadInputError
-from sekisho.kernel.finding import Refused
 from sekisho.kernel.instants import format_instant
 from sekisho.passes.bundle import BUNDLE_MAX_BYTES
 from sekisho.passes.flow import bundle_of
-from sekisho.passes.lease import request_bytes
+from sekisho.passes.lease import request_bytes, sign_request
 from sekisho.wallets.documents import check_id
 
 app = typer.Typer(help="The gate: bytes against pass.", no_args_is_help=True)
@@ -68,7 +68,8 @@ def init(
         put_json({"gate": gate.gate_id, "mode": gate.mode.value, "folder": str(folder)})
         return
     say(
-        f"Made {folder}: gate {gate.gate_id}, {gate.mode.value}. It is shut until it has a lease: "
+        f"Made {folder}: gate {gate.gate_id}, {gate.mode.value}. Enrol it with the granter "
+        f"(`sekisho lease enrol {folder / GATE_PUB}`). It is shut until it has a lease: "
         "`sekisho gate request`, `sekisho lease grant`, `sekisho gate lease`."
     )
 
@@ -83,7 +84,8 @@ def request(
     """Write what the gate shows to whoever grants leases: how far its memory goes."""
     with open_gate(gate) as opened:
         asked = ask_lease(opened.memory, opened.gate)
-    write_new(out, request_bytes(asked), mode=0o644)
+        signed = sign_request(asked, gate_key(opened.folder))
+    write_new(out, request_bytes(signed), mode=0o644)
     if json:
         put_json({"request": str(out), "gate": asked.gate_id, "memory": asked.memory.size})
     else:
@@ -101,10 +103,9 @@ def lease(
 ) -> None:
     """Give the gate a lease. Until it runs out the gate is open to what passes allow."""
     data = read_file(path, limit_bytes=_LEASE_MAX_BYTES)
+    now = current_time()
     with open_gate(gate) as opened:
-        found, wrong = lease_in(data, opened.gate)
-        if found is None:
-            raise Refused(wrong)
+        found = take_lease(opened.memory, opened.gate, data, entry_id=new_id(now), now=now)
         keep_lease(opened.folder, data)
     until = format_instant(found.expires_at)
     if json:
@@ -139,8 +140,8 @@ def check(
 ) -> None:
     """Clear a PSBT for signing (exit code 0), or refuse it with every reason (exit code 3).
 
-    With --signed, also verify that what the signer returned is that transaction, with nothing but
-    good signatures. Nothing is to be broadcast before.
+    With --signed, verify that what the signer returned is what was cleared, with nothing but good
+    signatures. Nothing is to be broadcast before.
     """
     if bool(name) == (bundle is not None):
         raise BadInputError("--pass", "or --bundle: name one of them")
@@ -157,7 +158,7 @@ def check(
     if json:
         put_json(answer_json(answer))
     else:
-        say(*answer_lines(answer))
+        say(answer_line(answer))
 
 
 def _bundle_here(here: Installation, name: str) -> bytes:

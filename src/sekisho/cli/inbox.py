@@ -3,10 +3,14 @@
     NAME.bundle, NAME.psbt     → NAME.cleared.json, or NAME.refused.json
     and NAME.signed.psbt       → NAME.signed.json with the transaction, or NAME.signed-refused.json
 
-An answer is never overwritten: it is taken out of the folder, or it stands.
+NAME is of a-z, 0-9, '.', '_' and '-'. An answer is never overwritten: it is taken out of the
+folder, or it stands. Carry in a folder that holds none: one that lies there already is not ours.
 """
 
 import json as json_text
+import os
+import re
+import stat
 from pathlib import Path
 from typing import Annotated
 
@@ -19,6 +23,7 @@ from sekisho.cli.output import EXIT_NO, put_json, say
 from sekisho.edges.keepers import open_keeper
 from sekisho.edges.keys import write_new
 from sekisho.gate.reading import PSBT_SIZE_MAX_BYTES, psbt_bytes
+from sekisho.gate.records import Mode
 from sekisho.kernel.canonical import Json
 from sekisho.kernel.catalogue import findings_json
 from sekisho.kernel.errors import BadInputError
@@ -27,6 +32,7 @@ from sekisho.passes.bundle import BUNDLE_MAX_BYTES
 from sekisho.passes.duress import Keeper
 
 app = typer.Typer()
+_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}", re.ASCII)
 
 
 @app.command("inbox")
@@ -45,9 +51,12 @@ def inbox(
     """
     held = None if keeper is None else open_keeper(keeper, workspace=folder)
     with open_gate(gate) as opened:
+        if opened.gate.mode is not Mode.ISOLATED:
+            raise BadInputError("--gate", "stands beside the journal; ask it with `gate check`")
         answers = {
             path.stem: said
             for path in sorted(folder.glob("*.bundle"))
+            if _NAME.fullmatch(path.stem)
             for said in [_answered(path, opened, held)]
             if said is not None
         }
@@ -67,21 +76,14 @@ def _answered(bundle: Path, opened: OpenGate, keeper: Keeper | None) -> dict[str
     psbt, signed = bundle.with_suffix(".psbt"), bundle.with_suffix(".signed.psbt")
     good, bad = ("signed", "signed-refused") if signed.exists() else ("cleared", "refused")
     yes, no = (bundle.with_suffix(f".{each}.json") for each in (good, bad))
-    if yes.exists() or no.exists():
+    if any(os.path.lexists(each) for each in (yes, no)):
         return None
     limit = PSBT_SIZE_MAX_BYTES * 2
-    back = read_file(signed, limit_bytes=limit) if signed.exists() else None
     try:
-        said = answer_json(
-            ask_gate(
-                psbt_bytes(read_file(psbt, limit_bytes=limit), str(psbt)),
-                back,
-                opened,
-                read_file(bundle, limit_bytes=BUNDLE_MAX_BYTES),
-                None,
-                keeper,
-            )
-        )
+        back = _carried(signed, limit) if signed.exists() else None
+        shown = psbt_bytes(_carried(psbt, limit), str(psbt))
+        carried = _carried(bundle, BUNDLE_MAX_BYTES)
+        said = answer_json(ask_gate(shown, back, opened, carried, None, keeper))
     except Refused as refused:
         said = {"answer": "no", "findings": findings_json(refused.findings)}
     except BadInputError as error:
@@ -89,3 +91,10 @@ def _answered(bundle: Path, opened: OpenGate, keeper: Keeper | None) -> dict[str
     written = json_text.dumps(said, ensure_ascii=False, indent=2).encode() + b"\n"
     write_new(no if said["answer"] == "no" else yes, written, mode=0o644)
     return said
+
+
+def _carried(path: Path, limit_bytes: int) -> bytes:
+    """Return a file's bytes; raises `BadInputError` for anything but a plain file."""
+    if not stat.S_ISREG(path.lstat().st_mode if os.path.lexists(path) else 0):
+        raise BadInputError(str(path), "is not there, or is no plain file")
+    return read_file(path, limit_bytes=limit_bytes)

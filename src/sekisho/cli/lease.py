@@ -8,7 +8,16 @@ import typer
 from sekisho.app import current_time, installation, last_checkpoint
 from sekisho.cli.options import JsonOption, WorkspaceOption, read_file
 from sekisho.cli.output import put_json, say
-from sekisho.edges.gates import create_granter, keep_granted, last_lease, open_granter
+from sekisho.edges.gates import (
+    create_granter,
+    enrol_gate,
+    enrolled_gate,
+    granting,
+    keep_granted,
+    last_lease,
+    open_granter,
+    read_enrolled,
+)
 from sekisho.edges.keys import write_new
 from sekisho.kernel.instants import format_instant
 from sekisho.passes.lease import read_request, sign_lease, signed_lease_bytes
@@ -32,6 +41,23 @@ def init(
         say(f"Made {folder}. Each gate pins {folder / 'granter.pub'}.")
 
 
+@app.command("enrol")
+def enrol(
+    path: Annotated[Path, typer.Argument(metavar="FILE", help="The gate's own gate.pub.")],
+    granter: Annotated[Path, typer.Option(help="The granter's folder.")],
+    *,
+    json: JsonOption = False,
+) -> None:
+    """Put a gate down with the granter: it gets leases from then on. Compare its key in person."""
+    enrolled = read_enrolled(path)
+    enrol_gate(granter, enrolled)
+    place = "isolated" if enrolled.isolated else "co-located"
+    if json:
+        put_json({"gate": enrolled.gate_id, "mode": place, "key": enrolled.public_key.hex()})
+    else:
+        say(f"Gate {enrolled.gate_id}, {place}, with key {enrolled.public_key.hex()}.")
+
+
 @app.command("grant")
 def grant_lease(
     path: Annotated[Path, typer.Argument(metavar="REQUEST", help="What the gate wrote.")],
@@ -42,15 +68,17 @@ def grant_lease(
     json: JsonOption = False,
 ) -> None:
     """Grant a gate its next lease, unless an alarm stands or the gate has forgotten something."""
-    request = read_request(read_file(path, limit_bytes=_REQUEST_MAX_BYTES), str(path))
+    signed_request = read_request(read_file(path, limit_bytes=_REQUEST_MAX_BYTES), str(path))
+    gate_id = signed_request.request.gate_id
     key, now = open_granter(granter), current_time()
-    with installation(workspace) as here:
+    with installation(workspace) as here, granting(granter):
         entries = tuple(here.journal.entries())
         note, genesis = last_checkpoint(here), here.pinned_genesis()
         outlook = outlook_of(entries, note, genesis_digest=genesis, now=now)
-    lease = grant(request, last_lease(granter, request.gate_id), outlook, now=now)
-    signed = sign_lease(lease, key)
-    keep_granted(granter, signed)
+        enrolled, last = enrolled_gate(granter, gate_id), last_lease(granter, gate_id)
+        lease = grant(signed_request, enrolled, last, outlook, now=now)
+        signed = sign_lease(lease, key)
+        keep_granted(granter, signed)
     write_new(out, signed_lease_bytes(signed), mode=0o644)
     until = format_instant(lease.expires_at)
     if json:

@@ -95,7 +95,7 @@ def restart(
     json: JsonOption = False,
 ) -> None:
     """Ask a quorum to let a gate go on with the memory that it has, though it had more."""
-    shown = read_request(read_file(request, limit_bytes=_REQUEST_MAX_BYTES), str(request))
+    shown = read_request(read_file(request, limit_bytes=_REQUEST_MAX_BYTES), str(request)).request
     _give(
         OrderKind.RESTART,
         "",

@@ -1,10 +1,9 @@
 """`sekisho pass`: ask, approve, reject, void, show."""
 
-from collections.abc import Iterable, Sequence
-from contextlib import suppress
-from datetime import datetime, timedelta
+from collections.abc import Sequence
+from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, TypeAlias
+from typing import Annotated
 
 import typer
 from rich.table import Table
@@ -12,6 +11,8 @@ from rich.text import Text
 
 from sekisho.app import Installation, current_time, installation
 from sekisho.chains.bitcoin.transaction import OutPoint, parse_outpoint
+from sekisho.cli.children import show_child
+from sekisho.cli.history import facts_of, life_of
 from sekisho.cli.options import (
     JsonOption,
     KeyOption,
@@ -37,16 +38,13 @@ from sekisho.cli.pass_options import (
     read_price,
 )
 from sekisho.cli.people import Terms, ask_with, desk_of, desk_of_name, signer_of
-from sekisho.cli.standing import put_child, put_standing
-from sekisho.journal.records import Entry
+from sekisho.cli.standing import put_standing
 from sekisho.kernel.errors import BadInputError
 from sekisho.kernel.finding import Refused
 from sekisho.passes.ballots import same_words
-from sekisho.passes.children import child_findings
-from sekisho.passes.events import events_of, events_of_child, usage_of
-from sekisho.passes.flow import Desk, desk_of_pass, issue_due, open_desk, state
-from sekisho.passes.leave import leave_of
-from sekisho.passes.life import Clearance, PassState, clearances, state_by_journal
+from sekisho.passes.events import events_of, usage_of
+from sekisho.passes.flow import desk_of_pass, issue_due, open_desk, state
+from sekisho.passes.life import PassState
 from sekisho.passes.records import (
     AnyInputs,
     Automatic,
@@ -60,7 +58,6 @@ from sekisho.passes.records import (
 )
 from sekisho.passes.register import Register
 from sekisho.passes.shown import standing_json, subject_of
-from sekisho.passes.spendings import Spendings
 from sekisho.passes.verify import Standing, standing_of, wallet_in_force, wallets_in_force
 from sekisho.wallets.coins import Holdings
 from sekisho.wallets.documents import wallet_digest
@@ -226,10 +223,10 @@ def show(
         desk, digest = desk_of_name(here, name, genesis_digest=here.genesis_digest)
         register, entries = desk.register, tuple(desk.journal.entries())
         if digest in register.child_places:
-            _show_child(register, digest, entries, now=now, as_json=json)
+            show_child(register, digest, entries, now=now, as_json=json)
             return
         standing = standing_of(register, digest)
-        where = _life(desk, standing, _facts(entries))
+        where = life_of(desk, standing, facts_of(entries), now=now)
         spender = _anchor_spender(here, standing)
         subject = subject_of(register, standing)
     action = standing.asked.action
@@ -246,33 +243,15 @@ def show(
     )
 
 
-def _show_child(
-    register: Register, digest: str, entries: Sequence[Entry], *, now: datetime, as_json: bool
-) -> None:
-    standing_digest, number = register.child_places[digest]
-    family = register.children[standing_digest]
-    standing, heard = standing_of(register, standing_digest), family[number]
-    pass_id = standing.asked.pass_id
-    leave = leave_of(register, digest, now=now)
-    put_child(
-        heard,
-        standing,
-        as_json=as_json,
-        findings=child_findings(register, heard, now=now),
-        paid_with="" if leave is None else leave.pass_id,
-        history=events_of_child(entries, pass_id, heard, tuple(family.values())),
-    )
-
-
 @app.command("list")
 def list_passes(workspace: WorkspaceOption = Path(), *, json: JsonOption = False) -> None:
     """List every pass with where it is in its life."""
     with installation(workspace) as here:
         desk = open_desk(here.journal, genesis_digest=here.pinned_genesis())
         register = desk.register
-        facts = _facts(desk.journal.entries())
+        facts, now = facts_of(desk.journal.entries()), current_time()
         pairs = [
-            (standing, _life(desk, standing, facts).value)
+            (standing, life_of(desk, standing, facts, now=now).value)
             for standing in (standing_of(register, digest) for digest in register.passes)
         ]
         unreadable = [str(each) for each in register.unreadable]
@@ -330,7 +309,8 @@ def _state(
             words=words,
             reason=reason,
         )
-        where = _life(desk, standing)
+        facts = facts_of(desk.journal.entries())
+        where = life_of(desk, standing, facts, now=current_time())
         subject = subject_of(desk.register, standing)
     if not as_json:
         say(f"Signed: {decision.value}.")
@@ -343,36 +323,6 @@ def _in_short(subject: Sequence[str], name: str) -> Sequence[str]:
     if more <= 0:
         return subject
     return (*subject[:_SUBJECT_LINES_MAX], f"  … {more} more lines: sekisho pass show {name}")
-
-
-_Facts: TypeAlias = tuple[Sequence[Clearance], Spendings]
-"""What the gate let through, and what the watcher saw of anchors."""
-
-
-def _facts(entries: Iterable[Entry]) -> _Facts:
-    """Return both, without the clearances that cannot be read.
-
-    Those stop the gate; they must not keep people from seeing, rejecting and voiding.
-    """
-    cleared: list[Clearance] = []
-    spendings = Spendings()
-    for entry in entries:
-        spendings.follow(entry)
-        with suppress(BadInputError):
-            cleared.extend(clearances([entry]))
-    return cleared, spendings
-
-
-def _life(desk: Desk, standing: Standing, facts: _Facts | None = None) -> PassState:
-    """Return the state of a pass by the journal."""
-    cleared, spendings = _facts(desk.journal.entries()) if facts is None else facts
-    return state_by_journal(
-        standing,
-        issued=standing.digest in desk.issued,
-        cleared=cleared,
-        spendings=spendings,
-        now=current_time(),
-    )
 
 
 def _anchor_spender(here: Installation, standing: Standing) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
@@ -20,13 +20,13 @@ from sekisho.cli.signer_options import Settings
 from sekisho.edges.gates import keep_seen
 from sekisho.edges.keepers import open_keeper
 from sekisho.gate.choose import choose_pass
-from sekisho.gate.flow import Records, check_psbt, check_return
+from sekisho.gate.flow import Papers, Records, check_psbt, check_return
 from sekisho.gate.reading import read_psbt
 from sekisho.gate.records import Cleared
 from sekisho.journal.records import Draft
 from sekisho.kernel.errors import BadInputError
 from sekisho.kernel.finding import Refused, bounded_findings
-from sekisho.passes.flow import Desk, bundle_of, open_desk
+from sekisho.passes.flow import Desk, bundle_of, catch_up, open_desk
 from sekisho.passes.life import GATE_REFUSED
 
 
@@ -39,15 +39,18 @@ class _Place:
     desk: Desk
     """As the journal was when the node asked."""
     keeper: Path | None
+    shown: dict[str, Papers] = field(default_factory=dict)
+    """What each transaction was cleared with, by its digest."""
 
     def decide(self, psbt: bytes) -> Cleared:
         """Clear a PSBT under the pass that its coins lead to; raises `Refused`, written down."""
         now = current_time()
         with self._written_down("", now):
             bundle = self._bundle(psbt, now)
-        return check_psbt(
+        papers = self.opened.papers(bundle)
+        cleared = check_psbt(
             psbt,
-            self.opened.papers(bundle),
+            papers,
             gate=self.opened.gate,
             records=self._records(),
             entry_id=new_id(now),
@@ -57,19 +60,27 @@ class _Place:
             if self.keeper is None
             else open_keeper(self.keeper, workspace=self.here.workspace.root),
         )
+        self.shown[cleared.transaction_digest] = papers
+        return cleared
 
     def verify_return(self, cleared: Cleared, returned: bytes) -> None:
-        """Raise `Refused`, written down, unless it is what was cleared, signed."""
+        """Raise `Refused`, written down, unless it is what was cleared, signed, and still allowed.
+
+        What came back is judged first, whatever happened meanwhile; then the gate is asked again,
+        with the journal as it is now: a freeze or a void stops what is signed from being sent.
+        """
         now = current_time()
         check_return(
-            cleared,
+            cleared.psbt,
             returned,
-            self.opened.papers(self._bundle(cleared.psbt, now)),
+            self.shown[cleared.transaction_digest],
             gate=self.opened.gate,
             records=self._records(),
             entry_id=new_id(now),
             now=now,
         )
+        catch_up(self.desk)
+        self.decide(cleared.psbt)
 
     def _records(self) -> Records:
         return Records(memory=self.opened.memory, journal=self.here.journal)

@@ -1,16 +1,12 @@
 """How a pass is shown: what it allows, its words, who said what, what is missing, its history."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
+from sekisho.cli.history import history_json, history_lines, usage_json, usage_lines
 from sekisho.cli.output import put_findings, put_json, say
-from sekisho.kernel.canonical import Json, parse_json
-from sekisho.kernel.catalogue import findings_json
-from sekisho.kernel.fields import visible
-from sekisho.kernel.finding import Finding
 from sekisho.kernel.instants import format_instant
 from sekisho.kernel.money import format_btc, format_jpy
 from sekisho.kernel.words import digest_words
-from sekisho.passes.documents import child_bytes
 from sekisho.passes.events import Event, Usage
 from sekisho.passes.records import (
     Admin,
@@ -21,7 +17,6 @@ from sekisho.passes.records import (
     Payment,
     Transfer,
 )
-from sekisho.passes.register import ChildHeard
 from sekisho.passes.shown import standing_json, weak_points
 from sekisho.passes.verify import Standing
 
@@ -52,8 +47,8 @@ def put_standing(
             {
                 **standing_json(standing, state=state),
                 "anchor_spender": anchor_spender,
-                **({} if usage is None else {"children": _usage_json(usage)}),
-                **({} if history is None else {"history": _history_json(history)}),
+                **({} if usage is None else {"children": usage_json(usage)}),
+                **({} if history is None else {"history": history_json(history)}),
             }
         )
         return
@@ -72,6 +67,15 @@ def put_standing(
     say(*_action_lines(asked, subject), *_statement_lines(standing))
     if anchor_spender:
         say(f"  anchor     seen spent by {anchor_spender}")
+    _put_judgement(standing)
+    if usage is not None:
+        say(*usage_lines(usage))
+    if history is not None:
+        say(*history_lines(history))
+
+
+def _put_judgement(standing: Standing) -> None:
+    """Write what is missing, and what was not counted."""
     if standing.findings:
         say("  It allows nothing yet:")
         put_findings(standing.findings, style="yellow")
@@ -83,63 +87,12 @@ def put_standing(
     if standing.set_aside:
         say("  Not counted:")
         put_findings(standing.set_aside, style="yellow")
-    if usage is not None:
-        say(*_usage_lines(usage))
-    if history is not None:
-        say(*_history_lines(history))
-
-
-def put_child(
-    heard: ChildHeard,
-    standing: Standing,
-    *,
-    as_json: bool,
-    findings: Sequence[Finding],
-    paid_with: str,
-    history: Sequence[Event],
-) -> None:
-    """Write what one child of a standing pass allows, what speaks against it, and its history.
-
-    `paid_with` names it with all that one transaction must pay together.
-    """
-    child = heard.child
-    name = f"{standing.asked.pass_id}#{child.number}"
-    if as_json:
-        put_json(
-            {
-                "pass_id": name,
-                "digest": heard.digest,
-                "child": parse_json(child_bytes(child), "child"),
-                "journal_entry": heard.seq,
-                "paid_with": paid_with,
-                "standing_digest": standing.digest,
-                "findings": findings_json(findings),
-                "history": _history_json(history),
-            }
-        )
-        return
-    say(
-        f"Pass {name}: a child of the standing pass {standing.asked.pass_id}",
-        f"  digest     {heard.digest}",
-        f"  purpose    {standing.asked.purpose}",
-        f"  issued     {format_instant(child.issued_at)} (entry {heard.seq})",
-        *_payment_lines(child.payments),
-        f"  spends     the anchor {child.anchor}",
-        f"  paid with  {paid_with}, by one transaction",
-        *_claim_lines(child.claims),
-    )
-    if findings:
-        say("  It allows nothing:")
-        put_findings(findings, style="yellow")
-    else:
-        say("  It is sound.")
-    say(*_history_lines(history))
 
 
 def _action_lines(asked: Pass, subject: Sequence[str]) -> Sequence[str]:
     match asked.action:
         case Transfer() as transfer:
-            return (*_transfer_lines(transfer), *_claim_lines(asked.claims))
+            return (*_transfer_lines(transfer), *claim_lines(asked.claims))
         case Automatic() as automatic:
             return _automatic_lines(automatic)
         case Admin() as action:
@@ -151,7 +104,7 @@ def _action_lines(asked: Pass, subject: Sequence[str]) -> Sequence[str]:
 
 
 def _transfer_lines(transfer: Transfer) -> Sequence[str]:
-    lines = [f"  from       wallet {transfer.wallet_id}", *_payment_lines(transfer.payments)]
+    lines = [f"  from       wallet {transfer.wallet_id}", *payment_lines(transfer.payments)]
     inputs = transfer.inputs
     spends = (
         f"{len(inputs.outpoints)} listed coins"
@@ -179,7 +132,8 @@ def _transfer_lines(transfer: Transfer) -> Sequence[str]:
     return lines
 
 
-def _payment_lines(payments: Sequence[Payment]) -> Sequence[str]:
+def payment_lines(payments: Sequence[Payment]) -> Sequence[str]:
+    """Return what is paid to whom, a line for each payment."""
     return [
         f"  pays       {format_btc(payment.amount_sat)} BTC to "
         + (payment.address or f"script {payment.script.hex()}")
@@ -205,7 +159,8 @@ def _automatic_lines(automatic: Automatic) -> Sequence[str]:
     )
 
 
-def _claim_lines(claims: Claims) -> Sequence[str]:
+def claim_lines(claims: Claims) -> Sequence[str]:
+    """Return what the requester says of prices and balances."""
     return [
         *(
             f"  price      ¥{format_jpy(each.price_jpy)} a bitcoin by {each.source}, "
@@ -232,95 +187,3 @@ def _statement_lines(standing: Standing) -> Sequence[str]:
         )
         lines.extend(f"  ! {said.approver}: {_WEAK[point]}" for point in weak_points(ballot))
     return lines
-
-
-def _usage_json(usage: Usage) -> dict[str, Json]:
-    return {
-        "used": usage.children,
-        "children_max": usage.children_max,
-        "hour_sat": str(usage.hour_sat),
-        "hour_max_sat": str(usage.hour_max_sat),
-        "day_sat": str(usage.day_sat),
-        "day_max_sat": str(usage.day_max_sat),
-    }
-
-
-def _usage_lines(usage: Usage) -> Sequence[str]:
-    return (
-        f"  children   {usage.children:,} of {usage.children_max:,} used",
-        f"  last hour  {format_btc(usage.hour_sat)} of {format_btc(usage.hour_max_sat)} BTC",
-        f"  last day   {format_btc(usage.day_sat)} of {format_btc(usage.day_max_sat)} BTC",
-    )
-
-
-def _history_json(history: Sequence[Event]) -> list[Json]:
-    return [
-        {
-            "at": format_instant(each.at),
-            "journal_entry": each.seq,
-            "kind": each.kind,
-            "facts": dict(each.facts),
-        }
-        for each in history
-    ]
-
-
-def _history_lines(history: Sequence[Event]) -> Sequence[str]:
-    return (
-        "  History, as the journal tells it; nothing in it grants anything:",
-        *(
-            f"  {format_instant(each.at)}  {visible(_happened(each))} (entry {each.seq})"
-            for each in history
-        ),
-    )
-
-
-def _happened(event: Event) -> str:
-    """Return in words what an event says."""
-    facts = event.facts
-    if "unreadable" in facts:
-        return f"unreadable {event.kind}: {facts['unreadable']}"
-    match event.kind:
-        case "pass.asked":
-            said = f"filed by {facts['actor']}"
-        case "pass.stated":
-            said = f"{facts['decision']} by {facts['approver']}"
-        case "pass.issued":
-            said = "issued: handed on to the gate"
-        case "child.issued":
-            said = _child_issued(facts)
-        case "gate.cleared":
-            said = f"gate cleared transaction {facts['txid']}"
-        case "gate.refused":
-            said = "gate refused"
-        case "gate.returned":
-            signed = "signed in full" if facts["complete"] else "more signatures are needed"
-            said = f"signer returned transaction {facts['txid']}, {signed}"
-        case "watch.judged":
-            said = f"watcher judged transaction {facts['txid']} {facts['verdict']}"
-        case _:
-            said = (
-                f"anchor {_listed(facts['anchors'])} spent by transaction {facts['txid']} in "
-                f"block {facts['block_hash']}, {facts['confirmations']} confirmations"
-            )
-    children = f", for {_numbered(str(facts['children']))}" if facts.get("children") else ""
-    codes = _listed(facts.get("findings", []))
-    return said + children + (f": {codes}" if codes else "")
-
-
-def _child_issued(facts: Mapping[str, Json]) -> str:
-    """Return in words which child was issued, and whether anything may leave under it."""
-    many = facts["destinations"]
-    return (
-        f"child {facts['number']}: {format_btc(int(str(facts['amount_sat'])))} BTC to {many} "
-        f"{'destination' if many == 1 else 'destinations'}, anchor {facts['anchor']}, "
-        + ("sound" if facts["sound"] else "allows nothing")
-    )
-
-
-def _numbered(numbers: str) -> str:
-    return f"children {numbers}" if "," in numbers else f"child {numbers}"
-
-
-def _listed(items: Json) -> str:
-    return ", ".join(map(str, items)) if isinstance(items, list) else ""

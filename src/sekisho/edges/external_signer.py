@@ -5,8 +5,12 @@ checked by whoever asked.
 """
 
 import json
+import os
+import signal
 import subprocess
 from collections.abc import Sequence
+from contextlib import suppress
+from functools import partial
 from tempfile import TemporaryFile
 from threading import Timer
 
@@ -46,17 +50,23 @@ def ask_signer(command: Sequence[str], arguments: Sequence[str], said: str = "")
 
 def _answer(command: Sequence[str], question: int) -> tuple[bytes, int]:
     with subprocess.Popen(  # noqa: S603 - the command is the operator's own, from their file
-        command, stdin=question, stdout=subprocess.PIPE
+        command, stdin=question, stdout=subprocess.PIPE, start_new_session=True
     ) as running:
-        timer = Timer(WAIT_SECONDS, running.kill)
+        timer = Timer(WAIT_SECONDS, partial(_end, running))
         timer.start()
         try:
             answer = b"" if running.stdout is None else running.stdout.read(ANSWER_MAX_BYTES + 1)
             if len(answer) > ANSWER_MAX_BYTES:
-                running.kill()
+                _end(running)
             return answer, 0 if len(answer) > ANSWER_MAX_BYTES else running.wait()
         finally:
             timer.cancel()
+
+
+def _end(running: "subprocess.Popen[bytes]") -> None:
+    """End the program and whatever it started: one of those might hold the pipe open."""
+    with suppress(ProcessLookupError):
+        os.killpg(running.pid, signal.SIGKILL)
 
 
 def _reason(answer: bytes) -> str:

@@ -2,9 +2,11 @@
 
 A gate:      gate.toml      which gate it is; the pinned genesis and the granter's key
              memory.sqlite  what it answered: a journal of its own
+             gate.key       signs its requests; gate.pub is what a granter enrols it with
              seen           the last checkpoint that it saw of the exchange's journal
              lease          the last lease that was carried to it
 A granter:   granter.key    signs leases; granter.pub verifies them
+             gates/         the gates that its people enrolled
              leases/        the last lease of each gate
 
 Both lie outside the workspace: whoever puts back an old journal must not put these back as well.
@@ -12,6 +14,8 @@ Both lie outside the workspace: whoever puts back an old journal must not put th
 
 import re
 import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -24,8 +28,10 @@ from cryptography.hazmat.primitives.serialization import (
 
 from sekisho.edges.keys import replace_file, write_new
 from sekisho.gate.records import Gate, Mode
+from sekisho.journal.store_files import exclusive
 from sekisho.journal.witness.last_seen import LastSeen
 from sekisho.journal.witness.state import parse_seen, write_seen
+from sekisho.kernel.canonical import canonical_bytes, parse_json
 from sekisho.kernel.ed25519_keys import check_ed25519_key
 from sekisho.kernel.errors import BadInputError, WorldError
 from sekisho.kernel.fields import Fields
@@ -36,11 +42,15 @@ from sekisho.passes.lease import (
     signed_lease_bytes,
 )
 from sekisho.passes.parts import read_digest, read_id
+from sekisho.watch.granting import Enrolled
 
 MEMORY = "memory.sqlite"
 _CONFIGURATION = "gate.toml"
 _LEASE_MAX_BYTES = 16 * 1024
 _SEEN_MAX_BYTES = 1024 * 1024
+GATE_PUB = "gate.pub"
+_GATE_KEY = "gate.key"
+_WAIT_SECONDS = 30.0
 _KEY = "granter.key"
 _PUBLIC_KEY = "granter.pub"
 
@@ -59,6 +69,39 @@ def create_gate_folder(folder: Path, gate: Gate) -> None:
         f'mode = "{gate.mode.value}"\n'
     )
     write_new(folder / _CONFIGURATION, written.encode(), mode=0o600)
+    key = _new_key(folder / _GATE_KEY)
+    enrolled = Enrolled(gate_id=gate.gate_id, public_key=key, isolated=gate.mode is Mode.ISOLATED)
+    write_new(folder / GATE_PUB, _enrolled_bytes(enrolled), mode=0o644)
+
+
+def gate_key(folder: Path) -> Ed25519PrivateKey:
+    """Return the key with which a gate signs its requests."""
+    return _private_key(folder / _GATE_KEY)
+
+
+def read_enrolled(path: Path) -> Enrolled:
+    """Return what a gate's `gate.pub` says; raises `BadInputError` naming the field."""
+    fields = Fields(parse_json(_read(path, _LEASE_MAX_BYTES), str(path)), str(path))
+    enrolled = Enrolled(
+        gate_id=read_id(fields, "gate"),
+        public_key=check_ed25519_key(
+            fields.hex("public_key", size=32), fields.where("public_key")
+        ),
+        isolated=fields.boolean("isolated"),
+    )
+    fields.done()
+    return enrolled
+
+
+def enrol_gate(folder: Path, enrolled: Enrolled) -> None:
+    """Put a gate down with the granter; raises `BadInputError` for an id that it has already."""
+    write_new(folder / "gates" / enrolled.gate_id, _enrolled_bytes(enrolled), mode=0o600)
+
+
+def enrolled_gate(folder: Path, gate_id: str) -> Enrolled | None:
+    """Return a gate as the granter's people put it down, or None."""
+    path = folder / "gates" / gate_id
+    return read_enrolled(path) if path.exists() else None
 
 
 def read_gate(folder: Path) -> Gate:
@@ -110,20 +153,28 @@ def read_seen(folder: Path) -> LastSeen | None:
 
 
 def keep_seen(folder: Path, seen: LastSeen) -> None:
-    """Keep the last checkpoint that a gate saw."""
-    replace_file(folder / "seen", write_seen([seen]), mode=0o600)
+    """Keep the last checkpoint that a gate saw; a larger one that was seen meanwhile stays."""
+    with exclusive(folder / "seen", _WAIT_SECONDS):
+        before = read_seen(folder)
+        if before is None or before.checkpoint.size <= seen.checkpoint.size:
+            replace_file(folder / "seen", write_seen([seen]), mode=0o600)
+
+
+@contextmanager
+def granting(folder: Path) -> Iterator[None]:
+    """Let one at a time grant, from looking at the last lease to keeping the next."""
+    with exclusive(folder / _KEY, _WAIT_SECONDS):
+        yield
 
 
 def create_granter(folder: Path) -> bytes:
     """Make a granter's folder with a new key; return the public key."""
     try:
-        (folder / "leases").mkdir(mode=0o700, parents=True)
+        for name in ("gates", "leases"):
+            (folder / name).mkdir(mode=0o700, parents=True)
     except OSError as error:
         raise BadInputError(str(folder), f"cannot be made: {error.strerror}") from error
-    key = Ed25519PrivateKey.generate()
-    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    write_new(folder / _KEY, pem, mode=0o600)
-    public_key = key.public_key().public_bytes_raw()
+    public_key = _new_key(folder / _KEY)
     write_new(folder / _PUBLIC_KEY, f"{public_key.hex()}\n".encode(), mode=0o644)
     return public_key
 
@@ -138,14 +189,7 @@ def read_granter_key(path: Path) -> bytes:
 
 def open_granter(folder: Path) -> Ed25519PrivateKey:
     """Return a granter's private key; raises `BadInputError` for a folder that holds none."""
-    path = folder / _KEY
-    try:
-        key = load_pem_private_key(_read(path, _LEASE_MAX_BYTES), None)
-    except ValueError as error:
-        raise BadInputError(str(path), "is no private key") from error
-    if not isinstance(key, Ed25519PrivateKey):
-        raise BadInputError(str(path), "is no Ed25519 key")
-    return key
+    return _private_key(folder / _KEY)
 
 
 def last_lease(folder: Path, gate_id: str) -> Lease | None:
@@ -171,3 +215,31 @@ def _read(path: Path, limit_bytes: int) -> bytes:
     if len(data) > limit_bytes:
         raise BadInputError(str(path), f"is larger than {limit_bytes} bytes")
     return data
+
+
+def _new_key(path: Path) -> bytes:
+    """Make a private key in a file of its owner's, and return the public one."""
+    key = Ed25519PrivateKey.generate()
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    write_new(path, pem, mode=0o600)
+    return key.public_key().public_bytes_raw()
+
+
+def _private_key(path: Path) -> Ed25519PrivateKey:
+    try:
+        key = load_pem_private_key(_read(path, _LEASE_MAX_BYTES), None)
+    except ValueError as error:
+        raise BadInputError(str(path), "is no private key") from error
+    if not isinstance(key, Ed25519PrivateKey):
+        raise BadInputError(str(path), "is no Ed25519 key")
+    return key
+
+
+def _enrolled_bytes(enrolled: Enrolled) -> bytes:
+    return canonical_bytes(
+        {
+            "gate": enrolled.gate_id,
+            "public_key": enrolled.public_key.hex(),
+            "isolated": enrolled.isolated,
+        }
+    )

@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from sekisho.gate.correspond import correspond
+from sekisho.gate.reading import read_psbt
 from sekisho.gate.records import Cleared
 from sekisho.kernel.digest import tagged_digest
 from sekisho.kernel.finding import Finding, Refused, finding
-from sekisho.passes.leave import leave_of
+from sekisho.passes.leave import Leave, leave_of
 from sekisho.passes.life import Clearance
 from sekisho.passes.register import Register
 from sekisho.wallets.registry import ScriptBook
@@ -61,4 +62,29 @@ def clear(
         psbt=psbt,
         txid=txid,
         transaction_digest=tagged_digest("unsigned-transaction", unsigned).hex(),
+    )
+
+
+def recall(psbt: bytes, leave: Leave, *, used: Sequence[Clearance]) -> Cleared:
+    """Return what this gate has cleared before; raises `Refused` if its memory does not say so.
+
+    Nothing is judged again: what a signer returned is held to what was cleared then.
+    """
+    read, findings = read_psbt(psbt, "PSBT")
+    if read is None:
+        raise Refused(findings)
+    unsigned = read.transaction.serialize(with_witness=False)
+    digest = tagged_digest("unsigned-transaction", unsigned).hex()
+    if (leave.digest, digest) not in {
+        (each.pass_digest, each.transaction_digest) for each in used
+    }:
+        raise Refused([finding("gate.not_cleared", leave.pass_id, txid=read.transaction.txid)])
+    return Cleared(
+        pass_id=leave.pass_id,
+        pass_digest=leave.digest,
+        wallet_id=leave.transfer.wallet_id,
+        replaceable=leave.transfer.replacement.fee_bump,
+        psbt=psbt,
+        txid=read.transaction.txid,
+        transaction_digest=digest,
     )

@@ -3,14 +3,15 @@
 The answer is in the gate's own memory before anybody hears it, whichever it is.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from sekisho.gate.clear import clear
+from sekisho.gate.clear import clear, recall
 from sekisho.gate.hold import gate_hold
-from sekisho.gate.memory import GATE_BEGAN, Remembered, lease_request, remember
-from sekisho.gate.records import Cleared, Gate, Returned
+from sekisho.gate.memory import GATE_BEGAN, GATE_LEASED, Remembered, lease_request, remember
+from sekisho.gate.records import Cleared, Gate, Mode, Returned
 from sekisho.gate.returned import judge_return
 from sekisho.gate.shut import (
     clock_findings,
@@ -20,23 +21,22 @@ from sekisho.gate.shut import (
     lease_in,
     place_findings,
 )
-from sekisho.journal.records import Draft
+from sekisho.journal.records import Draft, Entry
 from sekisho.journal.store import JournalStore
 from sekisho.journal.witness.last_seen import LastSeen
 from sekisho.kernel.canonical import Json
 from sekisho.kernel.digest import document_digest
+from sekisho.kernel.errors import BadInputError
 from sekisho.kernel.finding import Finding, Refused, bounded_findings, finding
 from sekisho.kernel.instants import format_instant
 from sekisho.kernel.ulid import make_ulid
 from sekisho.passes.bundle import Opened, named_pass, open_bundle
 from sekisho.passes.duress import Keeper, commits
-from sekisho.passes.hearing import AHEAD_MAX
-from sekisho.passes.lease import LeaseRequest
-from sekisho.passes.leave import leave_of
-from sekisho.passes.life import GATE_CLEARED, GATE_REFUSED, clearances
+from sekisho.passes.lease import Lease, LeaseRequest
+from sekisho.passes.leave import Leave, leave_of
+from sekisho.passes.life import GATE_CLEARED, GATE_REFUSED, Clearance, clearances
 from sekisho.passes.register import Register
 
-GATE_RETURNED = "gate.returned"
 GATE_RETURNED = "gate.returned"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -86,6 +86,32 @@ def ask_lease(memory: JournalStore, gate: Gate) -> LeaseRequest:
     return lease_request(remember(memory.entries()), gate)
 
 
+def take_lease(
+    memory: JournalStore, gate: Gate, data: bytes, *, entry_id: str, now: datetime
+) -> Lease:
+    """Take a lease, and write its number down: an older one is no good from then on.
+
+    Raises `Refused` for one that is not this gate's, or older than the last.
+    """
+    lease, findings = lease_in(data, gate)
+    if lease is None:
+        raise Refused(findings)
+    taken = remember(memory.entries()).lease_number
+    if lease.number < taken:
+        why = finding("gate.lease_superseded", gate.gate_id, number=lease.number, taken=taken)
+        raise Refused([why])
+    memory.append(
+        Draft(
+            entry_id=entry_id,
+            at=now,
+            kind=GATE_LEASED,
+            actor=gate.gate_id,
+            body={"number": lease.number},
+        )
+    )
+    return lease
+
+
 def check_psbt(
     psbt: bytes,
     papers: Papers,
@@ -108,6 +134,8 @@ def check_psbt(
     # Gather.
     remembered = remember(records.memory.entries())
     lease, findings = lease_in(papers.lease, gate)
+    if gate.mode is Mode.CO_LOCATED and records.journal is None:
+        findings.append(finding("gate.journal_missing", gate.gate_id))
     opened: Opened | None = None
     try:
         opened = _opened(papers, gate, now=now)
@@ -134,7 +162,7 @@ def check_psbt(
 
 
 def check_return(
-    cleared: Cleared,
+    psbt: bytes,
     returned: bytes,
     papers: Papers,
     *,
@@ -143,21 +171,22 @@ def check_return(
     entry_id: str,
     now: datetime,
 ) -> Returned:
-    """Return what a signer returned, if it is what was cleared with nothing but good signatures.
+    """Return what a signer made of a PSBT that this gate has cleared, if it is that, signed.
 
-    Either answer is recorded under `entry_id`. Raises `Refused`: if `gate.return_hostile` is among
-    the reasons, somebody holds a signature over something else, and it can be mined: freeze, and
-    spend its inputs to safety. `papers.bundle` is the one under which it was cleared.
+    Whatever happened since: the lease may have run out, the pass be void. A signature that exists
+    must be looked at. Either answer is recorded under `entry_id`. Raises `Refused`: if
+    `gate.return_hostile` is among the reasons, somebody holds a signature over something else, and
+    it can be mined: freeze, and spend its inputs to safety.
     """
-    register = open_bundle(
-        papers.bundle, genesis_digest=gate.genesis_digest, seen=None, now=None, where="bundle"
-    ).register  # not as of now: a signer may have taken its time
-    wallet = register.wallets[cleared.wallet_id]
     try:
+        register, leave = _leave_then(papers, gate)
+        memory = remember(records.memory.entries())
+        cleared = recall(psbt, leave, used=memory.used)
+        wallet = register.wallets[cleared.wallet_id]
         found = judge_return(cleared, returned, wallet=wallet, book=register.book())
     except Refused as refused:
         body: dict[str, Json] = {
-            "pass_digest": cleared.pass_digest,
+            "pass_digest": named_pass(papers.bundle, "bundle"),
             **bounded_findings(refused.findings),
         }
         _write(GATE_REFUSED, body, gate, records, entry_id=entry_id, now=now)
@@ -169,6 +198,17 @@ def check_return(
     }
     _write(GATE_RETURNED, body, gate, records, entry_id=entry_id, now=now)
     return found
+
+
+def _leave_then(papers: Papers, gate: Gate) -> tuple[Register, Leave]:
+    """Return what the pass allows, as of the bundle's own last moment."""
+    opened = open_bundle(
+        papers.bundle, genesis_digest=gate.genesis_digest, seen=None, now=None, where="bundle"
+    )
+    leave = leave_of(opened.register, opened.pass_digest, now=opened.as_of_at)
+    if leave is None:
+        raise Refused([finding("gate.pass_moves_nothing", opened.pass_digest[:16])])
+    return opened.register, leave
 
 
 def _write(
@@ -200,14 +240,10 @@ def _findings(
 ) -> list[Finding]:
     """Return what speaks against letting anything leave under the pass, whatever the PSBT is."""
     findings: list[Finding] = []
-    if opened.latest_at > now + AHEAD_MAX:
-        # This clock is behind the journal: set back, it would revive old passes.
-        at = format_instant(opened.latest_at)
-        findings.append(finding("gate.clock_behind", "journal", at=at, now=format_instant(now)))
     leave = leave_of(opened.register, opened.pass_digest, now=now)
     if leave is not None:  # else `clear` says why
         findings.extend(freeze_findings(leave.transfer, opened.register))
-        findings.extend(place_findings(leave.transfer, opened.register, gate))
+        findings.extend(place_findings(leave.transfer, opened.register, gate, now=now))
     return [*findings, *_on_hold(keeper, opened.register, opened.pass_digest, now)]
 
 
@@ -238,7 +274,7 @@ def _cleared(
             pass_digest=opened.pass_digest,
             register=opened.register,
             book=opened.register.book(),
-            used=(*remembered.used, *clearances(opened.cleared)),
+            used=(*remembered.used, *_by_others(opened.cleared)),
             now=now,
         )
     except Refused as refused:
@@ -292,15 +328,25 @@ def _record(cleared: Cleared, records: Records, gate: Gate, now: datetime) -> No
 def _record_once(cleared: Cleared, draft: Draft, journal: JournalStore) -> None:
     try:
         journal.append(draft)
-    except Refused as conflict:
-        before = [
-            each
-            for each in clearances(journal.entries())
-            if each.pass_digest == cleared.pass_digest
-        ]
-        if any(each.transaction_digest == cleared.transaction_digest for each in before):
-            return
-        if not before:
-            raise
-        used = [finding("gate.pass_used", cleared.pass_id, txid=each.txid) for each in before]
-        raise Refused(used) from conflict
+    except Refused:
+        entries = journal.entries()
+        [there] = [each for each in entries if each.entry_id == draft.entry_id]
+        found = _by_others([there])
+        if not found:
+            raise  # somebody took the place: the journal says which entry it is
+        if found[0].transaction_digest != cleared.transaction_digest:
+            used = finding("gate.pass_used", cleared.pass_id, txid=found[0].txid)
+            raise Refused([used]) from None
+
+
+def _by_others(entries: Iterable[Entry]) -> list[Clearance]:
+    """Return the clearances in a journal that others write, too.
+
+    One that cannot be read was never a gate's: entries stand as they were written, in a chain.
+    If it stopped the gate, whoever can append anything could.
+    """
+    found: list[Clearance] = []
+    for each in entries:
+        with suppress(BadInputError):
+            found.extend(clearances([each]))
+    return found

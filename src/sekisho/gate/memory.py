@@ -8,14 +8,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from sekisho.gate.records import Gate, Mode
+from sekisho.gate.records import Gate
 from sekisho.journal.records import Entry
 from sekisho.kernel.errors import BadInputError
 from sekisho.kernel.fields import Fields
-from sekisho.passes.lease import TAIL_MAX, LeaseRequest, Memory
+from sekisho.passes.lease import NUMBER_MAX, TAIL_MAX, LeaseRequest, Memory
 from sekisho.passes.life import GATE_REFUSED, Clearance, clearances
 
 GATE_BEGAN = "gate.began"
+GATE_LEASED = "gate.leased"
+"""A lease was taken. No lower one is good from then on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +27,8 @@ class Remembered:
     hashes: tuple[str, ...]
     """Of every entry, from the first on."""
     used: tuple[Clearance, ...]
+    lease_number: int
+    """The highest that was taken."""
     high_water_at: datetime
     """The latest moment that the gate is sure to have lived through."""
 
@@ -50,6 +54,7 @@ def remember(entries: Iterable[Entry]) -> Remembered:
     return Remembered(
         hashes=tuple(each.hash.hex() for each in entries),
         used=clearances(entries),
+        lease_number=max((_lease_number(each) for each in entries), default=0),
         high_water_at=max(map(_lived_until, entries)),
     )
 
@@ -60,15 +65,25 @@ def lease_request(remembered: Remembered, gate: Gate) -> LeaseRequest:
     return LeaseRequest(
         genesis_digest=gate.genesis_digest,
         gate_id=gate.gate_id,
-        isolated=gate.mode is Mode.ISOLATED,
         first=first,
         hashes=remembered.hashes[first - 1 :],
     )
 
 
+def _lease_number(entry: Entry) -> int:
+    if entry.kind != GATE_LEASED:
+        return 0
+    fields = Fields(entry.body, f"the gate's memory, entry {entry.seq}")
+    return fields.integer("number", at_least=1, at_most=NUMBER_MAX)
+
+
 def _lived_until(entry: Entry) -> datetime:
-    """Return the latest moment that an entry knows of: its own, or one that others vouched for."""
+    """Return the latest moment that an entry vouches for.
+
+    A refusal's own time is this clock's word alone: one question asked with a clock that is years
+    ahead must not shut the gate for years.
+    """
     if entry.kind != GATE_REFUSED or "high_water_at" not in entry.body:
         return entry.at
     fields = Fields(entry.body, f"the gate's memory, entry {entry.seq}")
-    return max(entry.at, fields.instant("high_water_at"))
+    return fields.instant("high_water_at")

@@ -20,6 +20,7 @@ from sekisho.kernel.finding import Finding, finding
 from sekisho.kernel.instants import format_instant
 from sekisho.passes.bundle import Opened
 from sekisho.passes.lease import Lease, SignedLease, read_signed_lease
+from sekisho.passes.policy.history import Scope
 from sekisho.passes.policy.records import Isolated, Policy
 from sekisho.passes.records import SubjectType, Transfer
 from sekisho.passes.register import Register
@@ -82,11 +83,23 @@ def lease_findings(
                 lease_size=lease.memory.size,
             )
         )
-    size = opened.seen.checkpoint.size
-    if size < lease.journal_size:
+    if lease.number < remembered.lease_number:
         findings.append(
-            finding("gate.journal_behind", gate.gate_id, size=size, lease_size=lease.journal_size)
+            finding(
+                "gate.lease_superseded",
+                gate.gate_id,
+                number=lease.number,
+                taken=remembered.lease_number,
+            )
         )
+    size, seen_size = len(opened.leaves), lease.journal.size
+    if size < seen_size:
+        findings.append(
+            finding("gate.journal_behind", gate.gate_id, size=size, lease_size=seen_size)
+        )
+    elif opened.root_at(seen_size) != lease.journal.root:
+        # Two journals of one length: the log's key signed both.
+        findings.append(finding("gate.journal_forked", gate.gate_id, lease_size=seen_size))
     return findings
 
 
@@ -111,10 +124,24 @@ def freeze_findings(transfer: Transfer, register: Register) -> list[Finding]:
     return [finding("gate.frozen", transfer.wallet_id, order=register.orders)]
 
 
-def place_findings(transfer: Transfer, register: Register, gate: Gate) -> list[Finding]:
-    """Return whether so much may be let through only by a gate without a network."""
+def place_findings(
+    transfer: Transfer, register: Register, gate: Gate, *, now: datetime
+) -> list[Finding]:
+    """Return whether so much may be let through only by a gate without a network.
+
+    What was committed from the same wallet within the last day counts with it, or else whoever
+    splits an amount gets around the rule.
+    """
     rule = None if register.policy is None else register.policy.isolated
-    leaving_sat = sum(each.amount_sat for each in transfer.payments)
+    leaving_sat = max(
+        sum(each.amount_sat for each in transfer.payments),
+        register.history.sum_sat(
+            Scope.WALLET,
+            transfer.wallet_id,
+            after_at=now - timedelta(days=1),
+            before=len(register.history),
+        ),
+    )
     if (
         isinstance(rule, Isolated)
         and gate.mode is not Mode.ISOLATED

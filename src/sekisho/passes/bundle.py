@@ -17,13 +17,13 @@ included, is in documents that a quorum signed.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from sekisho.journal.audit import audit
 from sekisho.journal.entries import kind_of, read_entry
 from sekisho.journal.exports import export_line, export_rows
-from sekisho.journal.merkle import leaf_hash
+from sekisho.journal.merkle import Frontier, leaf_hash
 from sekisho.journal.notes import NOTE_MAX_BYTES, VerifierKey, parse_vkey
 from sekisho.journal.records import Entry, Row
 from sekisho.journal.witness.cosignatures import Cosignature, parse_witness_key
@@ -67,8 +67,12 @@ class Opened:
     cleared: tuple[Entry, ...]
     """What gates wrote down of what they let through, unread: it grants nothing, and an entry
     that cannot be read must stop gates, not auditors."""
-    latest_at: datetime
-    """When the last entry was written."""
+    leaves: tuple[bytes, ...] = field(repr=False)
+    """Of the Merkle tree: one for each entry."""
+
+    def root_at(self, size: int) -> str:
+        """Return the root of the tree of the first `size` entries, or nothing if it has fewer."""
+        return Frontier(self.leaves[:size]).root().hex() if size <= len(self.leaves) else ""
 
 
 def bundle_lines(pass_digest: str, note: bytes, rows: Iterable[Row]) -> Iterable[bytes]:
@@ -127,7 +131,7 @@ def open_bundle(
         cosignatures=cosigned,
         as_of_at=as_of_at,
         cleared=tuple(each for each in entries if each.kind == GATE_CLEARED),
-        latest_at=latest_at,
+        leaves=tuple(leaves),
     )
 
 

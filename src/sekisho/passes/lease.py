@@ -9,6 +9,7 @@ The granter also remembers the gate's memory, as a witness does: a gate that was
 backup has forgotten what it let through, and gets no lease until a quorum says go.
 """
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -24,6 +25,7 @@ from sekisho.passes.parts import read_digest, read_id
 LEASE_FORMAT = "sekisho/lease/v1"
 REQUEST_FORMAT = "sekisho/lease-request/v1"
 NUMBER_MAX = 10**9
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 TAIL_MAX = 10_000
 """So many entries may a gate write between two leases."""
 
@@ -38,6 +40,15 @@ class Memory:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Extent:
+    """How far a journal goes, and which one it is: its length alone would fit any other."""
+
+    size: int
+    root: str
+    """The root of its Merkle tree, 64 hex characters."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Lease:
     """What a granter says to one gate."""
 
@@ -47,8 +58,8 @@ class Lease:
     """Each of a gate's leases has the next one."""
     memory: Memory
     """The gate's, as the granter heard of it."""
-    journal_size: int
-    """How many entries of the journal the granter had seen, and found nothing against."""
+    journal: Extent
+    """What the granter had seen of the journal, and found nothing against."""
     granted_at: datetime
     expires_at: datetime
 
@@ -62,21 +73,19 @@ class SignedLease:
 
     def is_by(self, public_key: bytes) -> bool:
         """Return whether the granter with this key signed it."""
-        try:
-            key = Ed25519PublicKey.from_public_bytes(public_key)
-            key.verify(self.signature, _digest(self.lease))
-        except (InvalidSignature, ValueError):
-            return False
-        return True
+        return _is_signed(self.signature, _digest(self.lease), public_key)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeaseRequest:
-    """What a gate shows to whoever grants: its memory's last hashes, so that none is forgotten."""
+    """What a gate shows to whoever grants: its memory's last hashes, so that none is forgotten.
+
+    Signed with the gate's own key. Else whoever carries it would put hashes into it that the gate
+    does not remember.
+    """
 
     genesis_digest: str
     gate_id: str
-    isolated: bool
     first: int
     """The place of the first of `hashes` in the gate's memory."""
     hashes: tuple[str, ...]
@@ -90,6 +99,23 @@ class LeaseRequest:
         """Return whether the gate's memory still holds what it held then."""
         place = memory.size - self.first
         return 0 <= place < len(self.hashes) and self.hashes[place] == memory.tip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignedRequest:
+    """A request and the gate's signature (Ed25519) over the tagged digest of its bytes."""
+
+    request: LeaseRequest
+    signature: bytes
+
+    def is_by(self, public_key: bytes) -> bool:
+        """Return whether the gate with this key signed it."""
+        return _is_signed(self.signature, _request_digest(self.request), public_key)
+
+
+def sign_request(request: LeaseRequest, key: Ed25519PrivateKey) -> SignedRequest:
+    """Return the request with the gate's signature."""
+    return SignedRequest(request=request, signature=key.sign(_request_digest(request)))
 
 
 def sign_lease(lease: Lease, key: Ed25519PrivateKey) -> SignedLease:
@@ -112,35 +138,54 @@ def read_signed_lease(data: bytes, where: str) -> SignedLease:
     return signed
 
 
-def request_bytes(request: LeaseRequest) -> bytes:
-    """Return a request as it is carried to whoever grants."""
+def request_bytes(signed: SignedRequest) -> bytes:
+    """Return a signed request as it is carried to whoever grants."""
     return canonical_bytes(
-        {
-            "format": REQUEST_FORMAT,
-            "genesis_digest": request.genesis_digest,
-            "gate": request.gate_id,
-            "isolated": request.isolated,
-            "first": request.first,
-            "hashes": list(request.hashes),
-        }
+        {"request": _request_document(signed.request), "signature": signed.signature.hex()}
     )
 
 
-def read_request(data: bytes, where: str) -> LeaseRequest:
-    """Return the request in `data`; raises `BadInputError` at the wrong field."""
-    fields = Fields(parse_canonical(data, where), where)
+def read_request(data: bytes, where: str) -> SignedRequest:
+    """Return the request in `data`, not verified; raises `BadInputError` at the wrong field."""
+    whole = Fields(parse_canonical(data, where), where)
+    fields = whole.fields("request")
     fields.choice("format", (REQUEST_FORMAT,))
     request = LeaseRequest(
         genesis_digest=read_digest(fields, "genesis_digest"),
         gate_id=read_id(fields, "gate"),
-        isolated=fields.boolean("isolated"),
-        first=fields.integer("first", at_least=1, at_most=NUMBER_MAX),
+        first=fields.integer("first", at_least=1, at_most=NUMBER_MAX - TAIL_MAX),
         hashes=fields.texts("hashes"),
     )
     fields.done()
     if not 1 <= len(request.hashes) <= TAIL_MAX:
         raise fields.fail("hashes", f"are not 1 to {TAIL_MAX}")
-    return request
+    if not all(_DIGEST.fullmatch(each) for each in request.hashes):
+        raise fields.fail("hashes", "are not digests")
+    signed = SignedRequest(request=request, signature=whole.hex("signature", size=64))
+    whole.done()
+    return signed
+
+
+def _request_document(request: LeaseRequest) -> Json:
+    return {
+        "format": REQUEST_FORMAT,
+        "genesis_digest": request.genesis_digest,
+        "gate": request.gate_id,
+        "first": request.first,
+        "hashes": list(request.hashes),
+    }
+
+
+def _request_digest(request: LeaseRequest) -> bytes:
+    return tagged_digest("lease-request", canonical_bytes(_request_document(request)))
+
+
+def _is_signed(signature: bytes, digest: bytes, public_key: bytes) -> bool:
+    try:
+        Ed25519PublicKey.from_public_bytes(public_key).verify(signature, digest)
+    except (InvalidSignature, ValueError):
+        return False
+    return True
 
 
 def _document(lease: Lease) -> Json:
@@ -150,7 +195,7 @@ def _document(lease: Lease) -> Json:
         "gate": lease.gate_id,
         "number": lease.number,
         "memory": {"size": lease.memory.size, "tip": lease.memory.tip},
-        "journal_size": lease.journal_size,
+        "journal": {"size": lease.journal.size, "root": lease.journal.root},
         "granted_at": format_instant(lease.granted_at),
         "expires_at": format_instant(lease.expires_at),
     }
@@ -163,7 +208,7 @@ def _read(fields: Fields) -> Lease:
         gate_id=read_id(fields, "gate"),
         number=fields.integer("number", at_least=1, at_most=NUMBER_MAX),
         memory=_read_memory(fields.fields("memory")),
-        journal_size=fields.integer("journal_size", at_least=0, at_most=NUMBER_MAX),
+        journal=_read_extent(fields.fields("journal")),
         granted_at=fields.instant("granted_at"),
         expires_at=fields.instant("expires_at"),
     )
@@ -178,6 +223,15 @@ def _read_memory(fields: Fields) -> Memory:
     )
     fields.done()
     return memory
+
+
+def _read_extent(fields: Fields) -> Extent:
+    extent = Extent(
+        size=fields.integer("size", at_least=0, at_most=NUMBER_MAX),
+        root=read_digest(fields, "root"),
+    )
+    fields.done()
+    return extent
 
 
 def _digest(lease: Lease) -> bytes:

@@ -69,7 +69,7 @@ class Credence:
     policy_digest: str
     frozen: frozenset[str]
     lifted: int
-    """The place in the journal at which a quorum last lifted everything; 0 where none did."""
+    """Where the last lift of everything was asked for that a quorum gave; 0 where none did."""
     restarts: Mapping[str, tuple[int, Order]]
     """Of each gate the last order to go on with what it remembers, and its place."""
     journal_key: str

@@ -321,7 +321,7 @@ def _ordered(view: View, motion: Motion, files: Files) -> View | None:
         return replace(after, restarts={**view.restarts, order.gate_id: (motion.place, order)})
     if order.wallet_id:
         return replace(after, frozen=view.frozen - {order.wallet_id})
-    return replace(after, frozen=frozenset(), lifted=motion.place)
+    return replace(after, frozen=frozenset(), lifted=motion.asked_place)
 
 
 def _policy(view: View, motion: Motion, files: Files) -> View | None:

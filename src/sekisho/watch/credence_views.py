@@ -81,7 +81,8 @@ class View:
     """By id; the empty id is every wallet."""
     orders: int = 0
     lifted: int = 0
-    """The place at which a quorum last lifted everything, and with it every alarm before."""
+    """Where it was asked to lift everything, which a quorum then did: it ends the alarms before
+    that place. What came while people signed, they had not seen."""
     restarts: Mapping[str, tuple[int, Order]] = field(default_factory=dict)
     """Of each gate the last order to go on, and its place."""
 

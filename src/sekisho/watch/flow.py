@@ -39,7 +39,7 @@ from sekisho.watch.raw_block import Reading
 from sekisho.watch.records import Movement, Verdict, VerdictKind, WatchState
 from sekisho.watch.settle import settled, spendings_of, unrecorded
 from sekisho.watch.state import WATCH_JUDGED, by_anchor, state_of, weigh_entries
-from sekisho.watch.view import why_not_witnessed
+from sekisho.watch.view import relied_on
 from sekisho.watch.voices import committed, voices
 
 _KEPT = frozenset({VerdictKind.MATCHED, VerdictKind.REPLACEMENT})
@@ -101,7 +101,7 @@ def open_watch(
     if len(chains) > 1:
         raise BadInputError("journal", "wallets of several chains need a watcher each")
     holdings = fold_holdings(open_book(wallets), transactions)
-    unseen = why_not_witnessed(credence, entries, checkpoint, now=now)
+    _, unseen = relied_on(credence, entries, checkpoint, now=now)
     state = replace(state_of(credence, entries, holdings, now=now), view_findings=unseen)
     return Watch(
         journal=journal,

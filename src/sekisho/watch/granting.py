@@ -6,17 +6,27 @@ it knew when it was granted the last one.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from sekisho.journal.merkle import Frontier, leaf_hash
 from sekisho.journal.records import Entry
 from sekisho.kernel.finding import Finding, Refused, finding
-from sekisho.passes.lease import Lease, LeaseRequest, Memory
+from sekisho.passes.lease import Extent, Lease, LeaseRequest, Memory, SignedRequest
 from sekisho.passes.policy.records import Leases
 from sekisho.wallets.order import Order
 from sekisho.watch.records import ALARMS
 from sekisho.watch.state import WATCH_JUDGED, weigh_entries
-from sekisho.watch.view import why_not_witnessed
+from sekisho.watch.view import relied_on
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Enrolled:
+    """A gate as the granter's own people put it down, with the public key that it signs with."""
+
+    gate_id: str
+    public_key: bytes
+    isolated: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +35,8 @@ class Outlook:
 
     genesis_digest: str
     """Pinned with the granter."""
-    journal_size: int
+    leaves: tuple[bytes, ...] = field(repr=False)
+    """Of the Merkle tree of the journal, as far as it may be relied on."""
     rule: Leases | None
     """Of the policy in force; None where there is none, or where the roster has expired."""
     restarts: Mapping[str, tuple[int, Order]]
@@ -40,15 +51,13 @@ def outlook_of(
 ) -> Outlook:
     """Return what the granter sees in the journal: it believes what the watcher believes."""
     credence = weigh_entries(entries, genesis_digest=genesis_digest, now=now)
+    size, wrong = relied_on(credence, entries, checkpoint, now=now)
     return Outlook(
         genesis_digest=genesis_digest,
-        journal_size=len(entries),
+        leaves=tuple(leaf_hash(each.hash) for each in entries[:size]),
         rule=None if credence.policy is None else credence.policy.leases,
         restarts=credence.restarts,
-        alarms=(
-            *alarms_standing(entries, lifted_seq=credence.lifted),
-            *why_not_witnessed(credence, entries, checkpoint, now=now),
-        ),
+        alarms=(*alarms_standing(entries, lifted_seq=credence.lifted), *wrong),
     )
 
 
@@ -60,12 +69,13 @@ def alarms_standing(entries: Iterable[Entry], *, lifted_seq: int) -> tuple[Findi
         for entry in entries
         if entry.seq > lifted_seq and entry.kind == WATCH_JUDGED
         for verdict in [entry.body.get("verdict")]
-        if verdict in kinds
+        if isinstance(verdict, str) and verdict in kinds
     )
 
 
 def grant(
-    request: LeaseRequest,
+    signed: SignedRequest,
+    enrolled: Enrolled | None,
     last: Lease | None,
     outlook: Outlook,
     *,
@@ -73,14 +83,38 @@ def grant(
 ) -> Lease:
     """Return the next lease of a gate, or raise `Refused` with every reason.
 
-    `last` is what this granter last granted to the gate.
+    `enrolled` is what the granter's own people put down of the gate; `last` is what this granter
+    last granted to it.
     """
+    request = signed.request
+    if enrolled is None or not signed.is_by(enrolled.public_key):
+        raise Refused([finding("watch.gate_unknown", request.gate_id)])
     findings: list[Finding] = list(outlook.alarms)
     if request.genesis_digest != outlook.genesis_digest:
         findings.append(finding("watch.other_installation", request.gate_id))
     if outlook.rule is None:
         findings.append(finding("watch.no_policy_in_force", request.gate_id))
-    if last is not None and not _remembers(request, last, outlook):
+    if last is not None:
+        findings.extend(_since(last, request, outlook, now))
+    if findings or outlook.rule is None:
+        raise Refused(findings)
+    rule = outlook.rule
+    seconds = rule.isolated_age_max_seconds if enrolled.isolated else rule.age_max_seconds
+    return Lease(
+        genesis_digest=request.genesis_digest,
+        gate_id=request.gate_id,
+        number=1 if last is None else last.number + 1,
+        memory=request.memory,
+        journal=_extent(outlook.leaves),
+        granted_at=now,
+        expires_at=now + timedelta(seconds=seconds),
+    )
+
+
+def _since(last: Lease, request: LeaseRequest, outlook: Outlook, now: datetime) -> list[Finding]:
+    """Return what has been forgotten since the last lease: by the gate, the journal, the clock."""
+    findings: list[Finding] = []
+    if not _remembers(request, last, outlook):
         findings.append(
             finding(
                 "watch.gate_forgot",
@@ -89,21 +123,18 @@ def grant(
                 size_before=last.memory.size,
             )
         )
-    if last is not None and now < last.granted_at:
+    if _extent(outlook.leaves[: last.journal.size]) != last.journal:
+        size = len(outlook.leaves)
+        findings.append(
+            finding("watch.journal_forgot", "journal", size=size, size_before=last.journal.size)
+        )
+    if now < last.granted_at:
         findings.append(finding("watch.granter_clock_behind", request.gate_id))
-    if findings or outlook.rule is None:
-        raise Refused(findings)
-    rule = outlook.rule
-    seconds = rule.isolated_age_max_seconds if request.isolated else rule.age_max_seconds
-    return Lease(
-        genesis_digest=request.genesis_digest,
-        gate_id=request.gate_id,
-        number=1 if last is None else last.number + 1,
-        memory=request.memory,
-        journal_size=outlook.journal_size,
-        granted_at=now,
-        expires_at=now + timedelta(seconds=seconds),
-    )
+    return findings
+
+
+def _extent(leaves: Sequence[bytes]) -> Extent:
+    return Extent(size=len(leaves), root=Frontier(leaves).root().hex())
 
 
 def _remembers(request: LeaseRequest, last: Lease, outlook: Outlook) -> bool:
@@ -114,6 +145,6 @@ def _remembers(request: LeaseRequest, last: Lease, outlook: Outlook) -> bool:
     if request.holds(last.memory):
         return True
     place, order = outlook.restarts.get(request.gate_id, (0, None))
-    if order is None or place <= last.journal_size:
+    if order is None or place <= last.journal.size:
         return False
     return request.holds(Memory(size=order.memory_size, tip=order.memory_tip))

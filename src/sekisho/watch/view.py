@@ -18,19 +18,19 @@ from sekisho.kernel.finding import Finding, Refused, finding
 from sekisho.watch.credence import Credence
 
 
-def why_not_witnessed(
+def relied_on(
     credence: Credence, entries: Sequence[Entry], note: bytes, *, now: datetime
-) -> tuple[Finding, ...]:
-    """Return why the watcher's view of the journal is not to be relied on; nothing if it is.
+) -> tuple[int, tuple[Finding, ...]]:
+    """Return how many entries of the journal may be relied on, and why no more may.
 
     `note` is the last checkpoint of the journal, empty if there is none. Where the policy in force
-    wants no witness nobody is asked.
+    wants no witness nobody is asked, and all of them may.
     """
     rule = None if credence.policy is None else credence.policy.witnesses
     if rule is None or not rule.needed:
-        return ()
+        return len(entries), ()
     if not note:
-        return (finding("watch.view_not_witnessed", "journal", needed=rule.needed),)
+        return 0, (finding("watch.view_not_witnessed", "journal", needed=rule.needed),)
     try:
         log = parse_vkey(credence.journal_key, "roster.journal_key")
         found = witnessed(
@@ -43,14 +43,14 @@ def why_not_witnessed(
             where="checkpoint",
         )
     except BadInputError:
-        return (finding("watch.view_not_witnessed", "journal", needed=rule.needed),)
+        return 0, (finding("watch.view_not_witnessed", "journal", needed=rule.needed),)
     except Refused as refused:
         few = finding("watch.view_not_witnessed", "journal", needed=rule.needed)
-        return (few, *refused.findings)
+        return 0, (few, *refused.findings)
     tree = Frontier()
     for entry in entries[: found.checkpoint.size]:
         tree.append(leaf_hash(entry.hash))
     if (tree.size, tree.root()) != (found.checkpoint.size, found.checkpoint.root):
         size = found.checkpoint.size
-        return (finding("watch.view_is_another", "journal", entries=len(entries), size=size),)
-    return ()
+        return 0, (finding("watch.view_is_another", "journal", entries=len(entries), size=size),)
+    return tree.size, ()

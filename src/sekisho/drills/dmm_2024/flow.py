@@ -34,7 +34,7 @@ from sekisho.kernel.money import Sat
 from sekisho.kernel.words import Language, digest_words
 from sekisho.passes.flow import bundle_of, issue_due, open_desk
 from sekisho.passes.fold import why_not_trusted
-from sekisho.passes.lease import SignedLease, sign_lease, signed_lease_bytes
+from sekisho.passes.lease import SignedLease, sign_lease, sign_request, signed_lease_bytes
 from sekisho.passes.policy.records import Policy
 from sekisho.passes.roster import roster_bytes, roster_digest
 from sekisho.passes.verify import Standing
@@ -44,7 +44,7 @@ from sekisho.respond.records import Incident
 from sekisho.wallets.descriptors import check_descriptor, inner_scripts
 from sekisho.wallets.resemble import resemblance
 from sekisho.watch.flow import Judged, judge_transaction, open_watch
-from sekisho.watch.granting import grant, outlook_of
+from sekisho.watch.granting import Enrolled, grant, outlook_of
 
 HONEST_FEE_SAT = 250_000
 
@@ -149,8 +149,12 @@ def _leased(journal: JournalStore, memory: JournalStore, genesis: str) -> tuple[
     )
     begin_memory(memory, gate, now=GATE_AT)
     outlook = outlook_of(tuple(journal.entries()), b"", genesis_digest=genesis, now=GATE_AT)
-    lease = grant(ask_lease(memory, gate), None, outlook, now=GATE_AT)
-    return gate, sign_lease(lease, granter)
+    own = Ed25519PrivateKey.from_private_bytes(tagged_digest("drill-gate", NAME.encode()))
+    enrolled = Enrolled(
+        gate_id=gate.gate_id, public_key=own.public_key().public_bytes_raw(), isolated=False
+    )
+    request = sign_request(ask_lease(memory, gate), own)
+    return gate, sign_lease(grant(request, enrolled, None, outlook, now=GATE_AT), granter)
 
 
 def _meet_gate(

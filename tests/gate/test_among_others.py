@@ -1,0 +1,159 @@
+"""A gate among others: what they let through, what signers return, who can append."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from gate_returns import signed
+from gate_scene import CHANGE_SAT, Attempt, honest, scene
+from gate_tampered_transactions import change, outputs
+from gate_world import (
+    check,
+    gate_of,
+    memory_in,
+    papers_of,
+)
+from journal_world import rows_of
+from world import World, cleared, entries_of, record
+from world_people import NOW
+
+from sekisho.gate.flow import (
+    GATE_RETURNED,
+    Papers,
+    Records,
+    check_return,
+)
+from sekisho.gate.records import Gate, Mode, Returned
+from sekisho.journal.store import JournalStore
+from sekisho.kernel.finding import Refused
+from sekisho.kernel.ulid import make_ulid
+from sekisho.passes.life import GATE_CLEARED, GATE_REFUSED
+
+ATTEMPT = honest(scene())
+GATE = gate_of(ATTEMPT.genesis, mode=Mode.ISOLATED)
+ROWS = rows_of(entries_of(ATTEMPT.scene.world))
+
+
+@pytest.fixture
+def memory(tmp_path: Path) -> Iterator[JournalStore]:
+    with memory_in(tmp_path, GATE) as opened:
+        yield opened
+
+
+def papers(
+    memory: JournalStore,
+    gate: Gate = GATE,
+    *,
+    now: datetime = NOW,
+    **lease: Any,  # noqa: ANN401 - the fields of Lease, each of its type
+) -> Papers:
+    return papers_of(gate, memory, ROWS, ATTEMPT.digest, now=now, lease=lease)
+
+
+def answer(
+    memory: JournalStore, shown: Papers, *, gate: Gate = GATE, now: datetime = NOW
+) -> list[str]:
+    """Return why the gate refuses the honest PSBT; nothing if it clears it.
+
+    A refusal stands in the gate's memory before it is given.
+    """
+    size = memory.size()
+    try:
+        check(ATTEMPT.psbt, gate, memory, shown, number=1 + size, now=now)
+    except Refused as refused:
+        assert memory.size() == size + 1
+        last = memory.last()
+        assert last is not None
+        assert (last.kind, last.body["pass_digest"]) == (GATE_REFUSED, ATTEMPT.digest)
+        return [each.code for each in refused.findings]
+    return []
+
+
+def without_fee() -> Attempt:
+    other = outputs(ATTEMPT.scene, {3: change(ATTEMPT.scene, CHANGE_SAT + 20_000)})
+    return honest(replace(ATTEMPT.scene, unsigned=other))
+
+
+# What another gate let through -------------------------------------------------------------------
+
+
+def test_what_another_gate_let_through_is_used_here_too(tmp_path: Path) -> None:
+    """Its answers come with the journal, to a gate that never wrote anything there."""
+    alone = gate_of(ATTEMPT.genesis, gate_id="gate-2", mode=Mode.ISOLATED)
+    used = cleared(ATTEMPT.scene.world, ATTEMPT.scene.asked, ATTEMPT.scene.unsigned)
+    with memory_in(tmp_path, alone) as memory:
+        shown = papers_of(alone, memory, rows_of(entries_of(used)), ATTEMPT.digest)
+        with pytest.raises(Refused) as caught:
+            check(without_fee().psbt, alone, memory, shown)
+        assert [each.code for each in caught.value.findings] == ["gate.pass_used"]
+        assert check(ATTEMPT.psbt, alone, memory, shown, number=2).pass_digest == ATTEMPT.digest
+
+
+# What the signer returned ------------------------------------------------------------------------
+
+
+def returned(memory: JournalStore, answer: bytes, *, number: int) -> Returned | list[str]:
+    shown = papers(memory)
+    check(ATTEMPT.psbt, GATE, memory, shown, number=number)
+    try:
+        return check_return(
+            ATTEMPT.psbt,
+            answer,
+            shown,
+            gate=GATE,
+            records=Records(memory=memory, journal=None),
+            entry_id=make_ulid(NOW, (number + 500).to_bytes(10, "big")),
+            now=NOW + timedelta(hours=3),
+        )
+    except Refused as refused:
+        return [each.code for each in refused.findings]
+
+
+def test_what_comes_back_is_verified_and_written_down(memory: JournalStore) -> None:
+    """A signer may take its time: three hours later the lease and the checkpoint are old."""
+    good = signed(ATTEMPT.psbt)
+    found = returned(memory, good, number=1)
+    assert isinstance(found, Returned)
+    assert (found.complete, found.txid) == (True, ATTEMPT.scene.unsigned.txid)
+    last = memory.last()
+    assert last is not None
+    assert (last.kind, last.body["complete"]) == (GATE_RETURNED, True)
+
+
+def test_a_hostile_signature_is_written_down_too(memory: JournalStore) -> None:
+    hostile = signed(without_fee().psbt)
+    codes = returned(memory, hostile, number=1)
+    assert isinstance(codes, list)
+    assert {"gate.return_transaction_differs", "gate.return_hostile"} <= set(codes)
+    last = memory.last()
+    assert last is not None
+    assert (last.kind, last.body["pass_digest"]) == (GATE_REFUSED, ATTEMPT.digest)
+
+
+def test_what_was_never_cleared_is_not_judged_as_if_it_was(memory: JournalStore) -> None:
+    with pytest.raises(Refused) as caught:
+        check_return(
+            ATTEMPT.psbt,
+            signed(ATTEMPT.psbt),
+            papers(memory),
+            gate=GATE,
+            records=Records(memory=memory, journal=None),
+            entry_id=make_ulid(NOW, bytes(10)),
+            now=NOW,
+        )
+    assert [each.code for each in caught.value.findings] == ["gate.not_cleared"]
+
+
+# Who can append ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("body", [{}, {"pass_digest": "?"}, {"pass_digest": 7, "txid": []}])
+def test_a_clearance_that_nobody_can_read_stops_no_gate(
+    memory: JournalStore, body: dict[str, Any]
+) -> None:
+    world: World = record(ATTEMPT.scene.world, GATE_CLEARED, body)
+    shown = papers_of(GATE, memory, rows_of(entries_of(world)), ATTEMPT.digest)
+    assert answer(memory, shown) == []
