@@ -230,7 +230,9 @@ def _said(stage: Stage, digest: str) -> list[SignedApproval]:
             draft_approval(
                 stage.desk.register,
                 digest,
-                Decision.ASK if actor.role is cast.REQUESTER else Decision.APPROVE,
+                Decision.ASK
+                if actor.role.person_id == cast.REQUESTER.person_id
+                else Decision.APPROVE,
                 person=people[actor.role.person_id],
                 credential=actor.credential,
                 terminal_id=actor.terminal_id,
