@@ -1,15 +1,13 @@
 """A gate among others: what they let through, what signers return, who can append."""
 
 from collections.abc import Iterator
-from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from gate_returns import signed
-from gate_scene import CHANGE_SAT, Attempt, honest, scene
-from gate_tampered_transactions import change, outputs
+from gate_shut_world import ATTEMPT, GATE, answer, papers, without_fee
 from gate_world import (
     check,
     gate_of,
@@ -22,59 +20,20 @@ from world_people import NOW
 
 from sekisho.gate.flow import (
     GATE_RETURNED,
-    Papers,
     Records,
     check_return,
 )
-from sekisho.gate.records import Gate, Mode, Returned
+from sekisho.gate.records import Mode, Returned
 from sekisho.journal.store import JournalStore
 from sekisho.kernel.finding import Refused
 from sekisho.kernel.ulid import make_ulid
 from sekisho.passes.life import GATE_CLEARED, GATE_REFUSED
-
-ATTEMPT = honest(scene())
-GATE = gate_of(ATTEMPT.genesis, mode=Mode.ISOLATED)
-ROWS = rows_of(entries_of(ATTEMPT.scene.world))
 
 
 @pytest.fixture
 def memory(tmp_path: Path) -> Iterator[JournalStore]:
     with memory_in(tmp_path, GATE) as opened:
         yield opened
-
-
-def papers(
-    memory: JournalStore,
-    gate: Gate = GATE,
-    *,
-    now: datetime = NOW,
-    **lease: Any,  # noqa: ANN401 - the fields of Lease, each of its type
-) -> Papers:
-    return papers_of(gate, memory, ROWS, ATTEMPT.digest, now=now, lease=lease)
-
-
-def answer(
-    memory: JournalStore, shown: Papers, *, gate: Gate = GATE, now: datetime = NOW
-) -> list[str]:
-    """Return why the gate refuses the honest PSBT; nothing if it clears it.
-
-    A refusal stands in the gate's memory before it is given.
-    """
-    size = memory.size()
-    try:
-        check(ATTEMPT.psbt, gate, memory, shown, number=1 + size, now=now)
-    except Refused as refused:
-        assert memory.size() == size + 1
-        last = memory.last()
-        assert last is not None
-        assert (last.kind, last.body["pass_digest"]) == (GATE_REFUSED, ATTEMPT.digest)
-        return [each.code for each in refused.findings]
-    return []
-
-
-def without_fee() -> Attempt:
-    other = outputs(ATTEMPT.scene, {3: change(ATTEMPT.scene, CHANGE_SAT + 20_000)})
-    return honest(replace(ATTEMPT.scene, unsigned=other))
 
 
 # What another gate let through -------------------------------------------------------------------

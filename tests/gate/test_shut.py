@@ -2,14 +2,14 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from gate_scene import CHANGE_SAT, Attempt, honest, scene
-from gate_tampered_transactions import change, outputs
+from gate_scene import Attempt
+from gate_shut_world import ATTEMPT, GATE, ROWS, answer, papers, without_fee
 from gate_world import (
     bundle_at,
     check,
@@ -29,7 +29,7 @@ from sekisho.gate.flow import (
     take_lease,
 )
 from sekisho.gate.memory import GATE_BEGAN, remember
-from sekisho.gate.records import Cleared, Gate, Mode
+from sekisho.gate.records import Cleared, Mode
 from sekisho.gate.shut import lease_in
 from sekisho.journal.records import Draft
 from sekisho.journal.store import JournalStore, create_journal, open_journal
@@ -38,47 +38,15 @@ from sekisho.kernel.finding import Refused
 from sekisho.kernel.ulid import make_ulid
 from sekisho.passes.bundle import open_bundle
 from sekisho.passes.lease import Extent, Memory
-from sekisho.passes.life import GATE_CLEARED, GATE_REFUSED
+from sekisho.passes.life import GATE_CLEARED
 
 SECOND = timedelta(seconds=1)
-ATTEMPT = honest(scene())
-GATE = gate_of(ATTEMPT.genesis, mode=Mode.ISOLATED)
-ROWS = rows_of(entries_of(ATTEMPT.scene.world))
 
 
 @pytest.fixture
 def memory(tmp_path: Path) -> Iterator[JournalStore]:
     with memory_in(tmp_path, GATE) as opened:
         yield opened
-
-
-def papers(
-    memory: JournalStore,
-    gate: Gate = GATE,
-    *,
-    now: datetime = NOW,
-    **lease: Any,  # noqa: ANN401 - the fields of Lease, each of its type
-) -> Papers:
-    return papers_of(gate, memory, ROWS, ATTEMPT.digest, now=now, lease=lease)
-
-
-def answer(
-    memory: JournalStore, shown: Papers, *, gate: Gate = GATE, now: datetime = NOW
-) -> list[str]:
-    """Return why the gate refuses the honest PSBT; nothing if it clears it.
-
-    A refusal stands in the gate's memory before it is given.
-    """
-    size = memory.size()
-    try:
-        check(ATTEMPT.psbt, gate, memory, shown, number=1 + size, now=now)
-    except Refused as refused:
-        assert memory.size() == size + 1
-        last = memory.last()
-        assert last is not None
-        assert (last.kind, last.body["pass_digest"]) == (GATE_REFUSED, ATTEMPT.digest)
-        return [each.code for each in refused.findings]
-    return []
 
 
 def test_with_a_lease_a_memory_and_the_time_it_is_open(memory: JournalStore) -> None:
@@ -219,11 +187,6 @@ def test_a_lower_checkpoint_than_was_seen_is_refused(memory: JournalStore) -> No
 
 
 # The memory --------------------------------------------------------------------------------------
-
-
-def without_fee() -> Attempt:
-    other = outputs(ATTEMPT.scene, {3: change(ATTEMPT.scene, CHANGE_SAT + 20_000)})
-    return honest(replace(ATTEMPT.scene, unsigned=other))
 
 
 def asked(memory: JournalStore, attempt: Attempt, shown: Papers) -> Cleared:
