@@ -237,6 +237,13 @@ def test_every_reason_comes_at_once_and_names_the_transaction() -> None:
     assert set(codes) <= set(catalogue())
 
 
+def test_signatures_that_hide_in_a_field_that_nobody_reads_are_hostile() -> None:
+    """Nobody can say that what is not read is no signature over something else."""
+    was = sent("wsh_sortedmulti")
+    hidden = with_pair(was.psbt, 2, b"\xfc\x06hidden\x00", bytes(72))
+    assert was.judge(hidden) == {"return_field_changed", "return_unsigned", "return_hostile"}
+
+
 def test_another_book_than_it_was_cleared_with_judges_nothing() -> None:
     was = sent("wsh_sortedmulti")
     other = wallet_of(DESCRIPTORS["wpkh"], wallet_id="hot-1")

@@ -52,7 +52,7 @@ def judge_return(
     or by some of the keys that its inputs need; `complete` tells which. `wallet` and `book` are
     those it was cleared with. Beside everything that is wrong, `gate.return_hostile` says whether
     the bytes are to be treated as a theft under way: if they bear any signature and are not what
-    was cleared, or cannot be read, so that nobody can say that they bear none.
+    was cleared, or hold what cannot be read, so that nobody can say that they bear none.
     """
     before, coins = _cleared_coins(cleared, wallet, book)
     claim, findings = read_return(returned, _WHERE)
@@ -184,7 +184,9 @@ def _sighash_findings(spend: Spend, index: int, sighashes: Sequence[int]) -> lis
 
 def _hostility(cleared: Cleared, claim: ReadReturn, findings: Sequence[Finding]) -> list[Finding]:
     mismatch = any(each.code not in _HARMLESS for each in findings)
-    return [_hostile(cleared)] if mismatch and claim.signed else []
+    # Bytes that nobody reads may be signatures, too.
+    unread = any(each.code == "gate.return_field_changed" for each in findings)
+    return [_hostile(cleared)] if unread or (mismatch and claim.signed) else []
 
 
 def _hostile(cleared: Cleared) -> Finding:
