@@ -1,18 +1,32 @@
 """Freeze, lift, go on: orders in their turn, obeyed by the gate, and read alike by the watcher."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from gate_scene import HOT as OTHER
 from gate_scene import Attempt, honest, scene
-from gate_world import ask_gate
-from world import World, digest_of, evidence_of, journal_in, register, transfer_pass
-from world_coins import DESCRIPTORS, address_at, payment, wallet_of
+from gate_world import ask_gate, gate_of
+from world import (
+    World,
+    digest_of,
+    evidence_of,
+    journal_in,
+    register,
+    transfer_pass,
+    under_policy,
+)
+from world_coins import DESCRIPTORS, address_at, payment, stranger, wallet_of
 from world_people import NOW, QUORUM_PEOPLE
+from world_policy import OPEN_POLICY
 from world_power import COINS, HOT, adopted, agreed_by, bound, in_force, powers
 
+from sekisho.gate.records import Mode
+from sekisho.gate.shut import freeze_findings, place_findings
 from sekisho.kernel.errors import BadInputError
 from sekisho.kernel.finding import Refused
+from sekisho.kernel.money import Sat
+from sekisho.passes.policy.records import Isolated
 from sekisho.passes.records import SubjectType
 from sekisho.passes.verify import standing_of
 from sekisho.wallets.documents import wallet_digest
@@ -135,8 +149,6 @@ def test_the_gate_obeys(wallet_id: str, codes: list[str], tmp_path: object) -> N
 
 
 def test_under_a_freeze_coins_still_go_to_the_vault() -> None:
-    from sekisho.gate.shut import freeze_findings  # noqa: PLC0415 - only here
-
     safe = wallet_of(DESCRIPTORS["wsh_sortedmulti"], wallet_id="vault-1")
     stated = Vault(
         wallet_id="vault-1",
@@ -163,6 +175,29 @@ def test_under_a_freeze_coins_still_go_to_the_vault() -> None:
     asked = transfer_pass(bound(frozen), HOT, [payment(home, 1_000)], COINS[0])
     approved = agreed_by(frozen, asked)
     assert standing_of(in_force(approved), digest_of(asked)).findings == ()
+
+
+@pytest.mark.parametrize("mode", Mode)
+def test_from_a_size_on_only_a_gate_without_a_network_is_asked(mode: Mode) -> None:
+    """A wallet's day counts together: who splits the amount gets no further."""
+    rule = Isolated(least_sat=Sat(5_000), reference="none")
+    base = register(under_policy(powers(), replace(OPEN_POLICY, version=2, isolated=rule)), HOT)
+    gate = gate_of(base.genesis_digest, mode=mode)
+    beyond = ["gate.not_isolated"] if mode is Mode.CO_LOCATED else []
+    first = transfer_pass(bound(base), HOT, [payment(stranger(1), 2_500)], COINS[0])
+    world = agreed_by(base, first)
+    again = transfer_pass(bound(world), HOT, [payment(stranger(2), 2_500)], COINS[1])
+    large = transfer_pass(bound(base), HOT, [payment(stranger(3), 5_000)], COINS[2])
+    for where, asked, codes in (
+        (world, first, []),
+        (agreed_by(world, again), again, beyond),
+        (agreed_by(base, large), large, beyond),
+    ):
+        found = place_findings(asked.action, in_force(where), gate, now=NOW)  # type: ignore[arg-type]  # a transfer
+        assert [each.code for each in found] == codes
+    later = NOW + timedelta(days=1)
+    whole = in_force(agreed_by(world, again))
+    assert place_findings(again.action, whole, gate, now=later) == []  # type: ignore[arg-type]  # the same
 
 
 # The document ------------------------------------------------------------------------------------
