@@ -11,9 +11,13 @@ import pytest
 from gate_returns import signed
 from office import PAYEE, Office, codes, opened
 
-from sekisho.app import current_time
+from sekisho.app import current_time, open_gate
+from sekisho.chains.bitcoin.networks import Network
 from sekisho.chains.bitcoin.transaction import parse_transaction
 from sekisho.cli import run
+from sekisho.cli.signer_options import Settings
+from sekisho.cli.signer_wiring import gate_of
+from sekisho.kernel.finding import Refused
 
 
 @pytest.fixture
@@ -260,3 +264,28 @@ def test_somebody_elses_lease_is_not_put_in_the_place_of_the_own(
         (tmp_path / "junk").write_bytes(junk)
         assert office.bare("gate", "lease", str(tmp_path / "junk"), "--gate", gate)[0] == code
     assert (Path(gate) / "lease").read_bytes() == kept
+
+
+def test_a_freeze_while_the_signer_takes_its_time_stops_the_answer(
+    office: Office,
+    asked: Any,  # noqa: ANN401 - JSON
+) -> None:
+    """What came back is judged and written down first; then it is not handed to the node."""
+    assert office("journal", "checkpoint")[0] == 0
+    settings = Settings(
+        workspace=office.root, gate=Path(office.leased()), delegate=("nobody",), keeper=None
+    )
+    psbt = Path(office.psbt((PAYEE, 150_000_000))).read_bytes()
+    with gate_of(settings, Network.MAIN) as (decide, verify_return):
+        cleared = decide(psbt)
+        assert cleared.pass_digest == asked["digest"]
+        verify_return(cleared, signed(psbt))
+        freeze = ("gate", "freeze", "--purpose", "the watcher calls", *office.signing("dave"))
+        assert office(*freeze)[0] == 0
+        assert office("journal", "checkpoint")[0] == 0
+        with pytest.raises(Refused) as caught:
+            verify_return(cleared, signed(psbt))
+    assert [each.code for each in caught.value.findings] == ["gate.frozen"]
+    with open_gate(settings.gate) as opened:
+        kinds = [each.kind for each in opened.memory.entries()]
+    assert kinds[-2:] == ["gate.returned", "gate.refused"]
