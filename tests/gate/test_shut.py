@@ -272,6 +272,16 @@ def test_a_question_asked_with_a_clock_that_is_years_ahead_shuts_no_gate(
     assert answer(memory, papers(memory)) == []
 
 
+def test_nor_does_a_lease_that_is_taken_with_such_a_clock(memory: JournalStore) -> None:
+    """It has run out by then, so nothing vouches for that moment, and it is not written down."""
+    shown = papers(memory)
+    ahead = NOW + 9_000 * DAY
+    with pytest.raises(Refused) as caught:
+        take_lease(memory, GATE, shown.lease, entry_id=make_ulid(NOW, bytes(10)), now=ahead)
+    assert [each.code for each in caught.value.findings] == ["gate.lease_expired"]
+    assert answer(memory, shown) == []
+
+
 def test_an_entry_of_the_year_2099_shuts_no_gate(memory: JournalStore) -> None:
     """Whoever can append to the journal can write any time into it."""
     world: World = record(ATTEMPT.scene.world, "note.written", {}, at=NOW + 27_000 * DAY)

@@ -15,6 +15,7 @@ from sekisho.gate.records import Cleared, Gate, Mode, Returned
 from sekisho.gate.returned import judge_return
 from sekisho.gate.shut import (
     clock_findings,
+    expiry_findings,
     freeze_findings,
     high_water_at,
     lease_findings,
@@ -91,15 +92,21 @@ def take_lease(
 ) -> Lease:
     """Take a lease, and write its number down: an older one is no good from then on.
 
-    Raises `Refused` for one that is not this gate's, or older than the last.
+    Raises `Refused` for one that is not this gate's, has run out, or is older than the last. One
+    that has not run out vouches for the moment that is written with it: a clock that is years
+    ahead takes none, and shuts no gate.
     """
     lease, findings = lease_in(data, gate)
     if lease is None:
         raise Refused(findings)
+    findings = expiry_findings(lease, now=now)
     taken = remember(memory.entries()).lease_number
     if lease.number < taken:
-        why = finding("gate.lease_superseded", gate.gate_id, number=lease.number, taken=taken)
-        raise Refused([why])
+        findings.append(
+            finding("gate.lease_superseded", gate.gate_id, number=lease.number, taken=taken)
+        )
+    if findings:
+        raise Refused(findings)
     memory.append(
         Draft(
             entry_id=entry_id,

@@ -63,14 +63,19 @@ def clock_findings(certain_at: datetime, *, now: datetime) -> list[Finding]:
     return [finding("gate.clock_behind", "gate", at=at, now=format_instant(now))]
 
 
+def expiry_findings(lease: Lease, *, now: datetime) -> list[Finding]:
+    """Return whether a lease has run out."""
+    if now < lease.expires_at:
+        return []
+    at = format_instant(lease.expires_at)
+    return [finding("gate.lease_expired", lease.gate_id, expired_at=at)]
+
+
 def lease_findings(
     lease: Lease, gate: Gate, remembered: Remembered, opened: Opened, *, now: datetime
 ) -> list[Finding]:
     """Return why a lease that was granted to this gate does not open it here and now."""
-    findings: list[Finding] = []
-    if now >= lease.expires_at:
-        at = format_instant(lease.expires_at)
-        findings.append(finding("gate.lease_expired", gate.gate_id, expired_at=at))
+    findings = expiry_findings(lease, now=now)
     most = _lease_max_seconds(opened.register.policy, gate)
     if lease.expires_at - lease.granted_at > timedelta(seconds=most):
         findings.append(finding("gate.lease_too_long", gate.gate_id, age_max_seconds=most))
