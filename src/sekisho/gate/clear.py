@@ -5,7 +5,7 @@ from datetime import datetime
 
 from sekisho.gate.correspond import correspond
 from sekisho.gate.reading import read_psbt
-from sekisho.gate.records import Cleared
+from sekisho.gate.records import Cleared, ReadPSBT
 from sekisho.kernel.digest import tagged_digest
 from sekisho.kernel.finding import Finding, Refused, finding
 from sekisho.passes.leave import Leave, leave_of
@@ -53,16 +53,7 @@ def clear(
         )
     if findings:
         raise Refused(findings)
-    unsigned = read.transaction.serialize(with_witness=False)
-    return Cleared(
-        pass_id=leave.pass_id,
-        pass_digest=leave.digest,
-        wallet_id=transfer.wallet_id,
-        replaceable=transfer.replacement.fee_bump,
-        psbt=psbt,
-        txid=txid,
-        transaction_digest=tagged_digest("unsigned-transaction", unsigned).hex(),
-    )
+    return _cleared(psbt, read, leave)
 
 
 def recall(psbt: bytes, leave: Leave, *, used: Sequence[Clearance]) -> Cleared:
@@ -73,12 +64,16 @@ def recall(psbt: bytes, leave: Leave, *, used: Sequence[Clearance]) -> Cleared:
     read, findings = read_psbt(psbt, "PSBT")
     if read is None:
         raise Refused(findings)
-    unsigned = read.transaction.serialize(with_witness=False)
-    digest = tagged_digest("unsigned-transaction", unsigned).hex()
-    if (leave.digest, digest) not in {
+    cleared = _cleared(psbt, read, leave)
+    if (leave.digest, cleared.transaction_digest) not in {
         (each.pass_digest, each.transaction_digest) for each in used
     }:
-        raise Refused([finding("gate.not_cleared", leave.pass_id, txid=read.transaction.txid)])
+        raise Refused([finding("gate.not_cleared", leave.pass_id, txid=cleared.txid)])
+    return cleared
+
+
+def _cleared(psbt: bytes, read: ReadPSBT, leave: Leave) -> Cleared:
+    unsigned = read.transaction.serialize(with_witness=False)
     return Cleared(
         pass_id=leave.pass_id,
         pass_digest=leave.digest,
@@ -86,5 +81,5 @@ def recall(psbt: bytes, leave: Leave, *, used: Sequence[Clearance]) -> Cleared:
         replaceable=leave.transfer.replacement.fee_bump,
         psbt=psbt,
         txid=read.transaction.txid,
-        transaction_digest=digest,
+        transaction_digest=tagged_digest("unsigned-transaction", unsigned).hex(),
     )
