@@ -22,6 +22,7 @@ from world_coins import (
     STRANGER,
     bip32_root,
     book_of,
+    enforced,
     funding,
     key_expression,
     outpoint,
@@ -50,6 +51,7 @@ NUMS = "50929b74c1a04954b78b4b6035e97a5e078a5a0f28ec96d547bfee9ace803ac0"
 _ALPHA, _BETA, _GAMMA = (f"{key_expression(name)}{MULTIPATH}" for name in SIGNERS)
 KINDS = {
     **DESCRIPTORS,
+    "enforced_by_two": enforced("alpha", ["beta", "gamma"]),
     "tr_multi_a": f"tr({NUMS},multi_a(2,{_ALPHA},{_BETA},{_GAMMA}))",
     "tr_same_key_twice": f"tr({NUMS},{{pk({_ALPHA}),and_v(v:pk({_ALPHA}),pk({_BETA}))}})",
     "tr_miniscript": f"tr({NUMS},or_d(pk({_ALPHA}),and_v(v:pk({_BETA}),older(52560))))",
@@ -91,6 +93,11 @@ class Sent:
             return judge_return(self.cleared, returned, wallet=self.wallet, book=self.book)
         except Refused as refused:
             return {each.code.removeprefix("gate.") for each in refused.findings}
+
+    def returned(self, by: Iterable[str]) -> Returned:
+        """Return what the gate makes of it once these have signed."""
+        psbt = signed(self.psbt, by=by)
+        return judge_return(self.cleared, psbt, wallet=self.wallet, book=self.book)
 
     def other(self, unsigned: Transaction) -> bytes:
         """Return the PSBT of another transaction, which no gate has seen."""

@@ -55,6 +55,11 @@ PURE_BY_PLACE: dict[str, dict[str, str]] = {
         "btclib": "it runs the scripts of what a signer returned, and makes the digests",
         "btclib_wallet": "the scripts and keys that a descriptor derives",
     },
+    "gate/cosigner": {
+        "btclib": "the errors of btclib_wallet, and messages signed by the gate's key",
+        "btclib_secp256k1": "the gate's own signatures, by libsecp256k1",
+        "btclib_wallet": "the gate's own key, derived",
+    },
     "gate/read_embit": {"embit": "the other reading of a PSBT"},
     "watch/credence": {"cryptography": "the watcher verifies approvals itself"},
     "watch/voices": {"cryptography": "and hears statements itself"},

@@ -147,7 +147,7 @@ def signing_exchange(folder: Path, *, gate: bool = True) -> Iterator[Exchange]:
         )
     with running(f"-signer={command}", *NODE_OPTIONS) as node:
         exchange = Exchange(root, node, seed)
-        _begin(exchange)
+        begin_exchange(exchange)
         node.rpc("createwallet", COLD, disable_private_keys=True, external_signer=True)
         _register(exchange)
         node.rpc("createwallet", MINER)
@@ -169,7 +169,7 @@ def _installed(folder: Path) -> Path:
     return path
 
 
-def _begin(exchange: Exchange) -> None:
+def begin_exchange(exchange: Exchange) -> None:
     """Put a roster and the trial policy in force."""
     root = exchange.root
     exchange.bare("init", str(root), "--name", "test", "--network", "regtest")

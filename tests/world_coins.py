@@ -53,6 +53,17 @@ def fixed_key(name: str) -> str:
     return str(bip32_root(name).derive("m/0").to_public().key.sec().hex())
 
 
+def enforced(gate: str, holders: Iterable[str], *, blocks: int = 52560) -> str:
+    """Return the descriptor of a wallet that needs the key of `gate`, and of every holder."""
+    keys = [key_expression(name) for name in holders]
+    now, later = (",".join(f"{key}/<{path}>/*" for key in keys) for path in ("0;1", "2;3"))
+    together = f"multi({len(keys)},{now})"
+    return (
+        f"wsh(andor(pk({key_expression(gate)}{MULTIPATH}),{together},"
+        f"and_v(v:multi({len(keys)},{later}),older({blocks}))))"
+    )
+
+
 def _descriptors() -> dict[str, str]:
     alpha, beta, gamma = (f"{key_expression(n)}{MULTIPATH}" for n in ("alpha", "beta", "gamma"))
     three = f"{alpha},{beta},{gamma}"
@@ -67,6 +78,7 @@ def _descriptors() -> dict[str, str]:
         "tr": f"tr({alpha})",
         "tr_leaves": f"tr({alpha},{{pk({beta}),pk({gamma})}})",
         "miniscript": f"wsh(or_d(pk({alpha}),and_v(v:pkh({beta}),older(52560))))",
+        "enforced": enforced("alpha", ["beta"]),
         "one_branch": f"wpkh({key_expression('alpha')}/0/*)",
         "fixed_wpkh": f"wpkh({fixed_key('alpha')})",
         "fixed_sh_wsh_multi": f"sh(wsh(multi(2,{fixed})))",
@@ -101,7 +113,7 @@ def wallet_of(
         segregation=Segregation.CUSTOMER,
         change_rule=rule,
         gap_limit=5,
-        level=Level.ADVISORY,
+        level=Level.ENFORCED if spelled.startswith("wsh(andor(pk(") else Level.ADVISORY,
         proof="unproven",
     )
     return replace(usual, **changes)

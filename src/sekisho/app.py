@@ -13,9 +13,17 @@ from pathlib import Path
 from sekisho.drills.dmm_2024.flow import replay
 from sekisho.drills.dmm_2024.page import page
 from sekisho.drills.dmm_2024.records import NAME, Outcome, Variant
-from sekisho.edges.gates import MEMORY, create_gate_folder, read_gate, read_lease, read_seen
+from sekisho.edges.gates import (
+    MEMORY,
+    create_gate_folder,
+    read_cosigner_key,
+    read_gate,
+    read_lease,
+    read_seen,
+)
 from sekisho.edges.keys import write_new
 from sekisho.edges.workspace import Workspace, create_workspace, open_workspace, pin_genesis
+from sekisho.gate.cosigner import Cosigner
 from sekisho.gate.flow import Papers, begin_memory
 from sekisho.gate.records import Gate
 from sekisho.journal.checkpoints import open_checkpoint
@@ -182,6 +190,8 @@ class OpenGate:
     folder: Path
     gate: Gate
     memory: JournalStore
+    cosigner: Cosigner | None
+    """Its own key of wallets, if it has one."""
 
     def papers(self, bundle: bytes) -> Papers:
         """Return what the gate has beside a bundle: its lease, and what it saw last."""
@@ -194,7 +204,7 @@ def open_gate(folder: Path) -> Iterator[OpenGate]:
     gate = read_gate(folder)
     memory = open_journal(folder / MEMORY)
     try:
-        yield OpenGate(folder=folder, gate=gate, memory=memory)
+        yield OpenGate(folder=folder, gate=gate, memory=memory, cosigner=read_cosigner_key(folder))
     finally:
         memory.close()
 

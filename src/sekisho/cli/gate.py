@@ -14,7 +14,7 @@ from sekisho.app import (
     new_id,
     open_gate,
 )
-from sekisho.cli import holds
+from sekisho.cli import cosigner, holds
 from sekisho.cli.bundles import GenesisOption, pinned
 from sekisho.cli.gate_answers import answer_json, answer_line, ask_gate
 from sekisho.cli.options import JsonOption, WorkspaceOption, read_file
@@ -35,6 +35,7 @@ from sekisho.wallets.documents import check_id
 
 app = typer.Typer(help="The gate: bytes against pass.", no_args_is_help=True)
 app.add_typer(holds.app, name="hold")
+app.add_typer(cosigner.app, name="cosigner")
 GateOption = Annotated[
     Path, typer.Option("--gate", help="The gate's folder (made by `sekisho gate init`).")
 ]

@@ -4,7 +4,7 @@ from typing import TypeAlias
 
 from sekisho.app import Installation, OpenGate, current_time, new_id
 from sekisho.edges.gates import keep_seen
-from sekisho.gate.flow import Records, check_psbt, check_return
+from sekisho.gate.flow import Records, check_psbt, check_return, sign_last
 from sekisho.gate.records import Cleared, Returned
 from sekisho.kernel.canonical import Json
 from sekisho.passes.duress import Keeper
@@ -28,7 +28,7 @@ def ask_gate(
     now, papers = current_time(), opened.papers(bundle)
     records = Records(memory=opened.memory, journal=None if here is None else here.journal)
     if signed is not None:
-        return check_return(
+        found = check_return(
             psbt,
             signed,
             papers,
@@ -36,6 +36,21 @@ def ask_gate(
             records=records,
             entry_id=new_id(now),
             now=now,
+        )
+        return (
+            found
+            if opened.cosigner is None
+            else sign_last(
+                found,
+                papers,
+                key=opened.cosigner,
+                gate=opened.gate,
+                records=records,
+                entry_id=new_id(now),
+                now=now,
+                keep_seen=lambda seen: keep_seen(opened.folder, seen),
+                keeper=keeper,
+            )
         )
     return check_psbt(
         psbt,

@@ -105,8 +105,9 @@ def _happened(event: Event) -> str:
             said = "issued: handed on to the gate"
         case "child.issued":
             said = _child_issued(facts)
-        case "gate.cleared":
-            said = f"gate cleared transaction {facts['txid']}"
+        case "gate.cleared" | "gate.signed":
+            did = event.kind.removeprefix("gate.")
+            said = f"gate {did} transaction {facts['txid']}"
         case "gate.refused":
             said = "gate refused"
         case "gate.returned":

@@ -25,6 +25,7 @@ from sekisho.cli.wallet_options import (
     DepartmentOption,
     DescriptorArgument,
     GapLimitOption,
+    GateKeyOption,
     NameOption,
     SegregationOption,
     TierOption,
@@ -42,6 +43,7 @@ from sekisho.passes.subjects import key_lines, key_register_of, proven_of
 from sekisho.passes.verify import wallets_in_force
 from sekisho.wallets.descriptors import WalletKey
 from sekisho.wallets.documents import read_wallet, wallet_document
+from sekisho.wallets.enforced import level_words
 from sekisho.wallets.flow import draw_challenge
 from sekisho.wallets.key_register import KeyRegister
 from sekisho.wallets.key_separation import check_key_register
@@ -78,6 +80,7 @@ def challenge(
     segregation: SegregationOption = Segregation.CUSTOMER,
     change: ChangeOption = ChangeRule.SAME_ADDRESS,
     gap_limit: GapLimitOption = 1000,
+    gate_key: GateKeyOption = None,
     workspace: WorkspaceOption = Path(),
     *,
     json: JsonOption = False,
@@ -95,12 +98,13 @@ def challenge(
             segregation=segregation,
             change_rule=change,
             gap_limit=gap_limit,
+            gate_key=gate_key,
         )
         read_wallet(wallet_document(wallet), "wallet")
         nonce = secrets.token_bytes(NONCE_BYTES)
         draw_challenge(here.journal, wallet, nonce, now=current_time())
     sheet = new_sheet(wallet, nonce, genesis_digest)
-    _write(out, sheet)
+    write_proof_sheet(out, sheet)
     _put_sheet(sheet, as_json=json)
 
 
@@ -113,8 +117,8 @@ def prove(
     json: JsonOption = False,
 ) -> None:
     """Verify one holder's signature and put it on the sheet. Needs no workspace."""
-    signed = with_signature(_read(sheet), key, signature)
-    _write(sheet, signed)
+    signed = with_signature(read_proof_sheet(sheet), key, signature)
+    write_proof_sheet(sheet, signed)
     _put_sheet(signed, as_json=json)
 
 
@@ -130,7 +134,7 @@ def register_proven(
     json: JsonOption = False,
 ) -> None:
     """File a wallet with its proofs and ask a quorum to put it in force."""
-    wallet, proofs = registration(_read(sheet))
+    wallet, proofs = registration(read_proof_sheet(sheet))
     unlocked = unlock(key, passphrase_file)
     now = current_time()
     with installation(workspace) as here:
@@ -164,6 +168,7 @@ def show(
         )
         return
     say(f"Wallet {wallet.wallet_id}: {wallet.name}", f"  descriptor {wallet.descriptor}")
+    say(*(f"  {each}" for each in level_words(wallet)))
     for key in wallet_keys(wallet):
         say(*key_lines(key, proven, kept))
 
@@ -237,11 +242,13 @@ def _addresses(sheet: ProofSheet, key: WalletKey) -> dict[str, Json]:
     return {form.value: signing_address(sheet.wallet, key, form) for form in forms}
 
 
-def _read(path: Path) -> ProofSheet:
+def read_proof_sheet(path: Path) -> ProofSheet:
+    """Return the sheet in a file; raises `BadInputError` at what is wrong."""
     return read_sheet(read_file(path, limit_bytes=_SHEET_MAX_BYTES), str(path))
 
 
-def _write(path: Path, sheet: ProofSheet) -> None:
+def write_proof_sheet(path: Path, sheet: ProofSheet) -> None:
+    """Write a sheet in the place of what the file held of it."""
     try:
         path.write_bytes(sheet_bytes(sheet))
     except OSError as error:

@@ -1,5 +1,6 @@
 """`sekisho wallets`: what we hold, where, and under which descriptor."""
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated
@@ -9,6 +10,7 @@ from rich.table import Table
 
 from sekisho.app import current_time, installation
 from sekisho.chains.bitcoin.addresses import script_of
+from sekisho.chains.bitcoin.networks import network_of_name
 from sekisho.chains.bitcoin.transaction import Transaction, parse_transaction
 from sekisho.cli.options import (
     JsonOption,
@@ -28,12 +30,14 @@ from sekisho.cli.wallet_options import (
     DepartmentOption,
     DescriptorArgument,
     GapLimitOption,
+    GateKeyOption,
     NameOption,
     SegregationOption,
     TierOption,
     WalletArgument,
     WalletIdOption,
     described_wallet,
+    read_gate_key,
 )
 from sekisho.edges.keys import UnlockedKey
 from sekisho.kernel.canonical import Json, canonical_bytes
@@ -43,9 +47,11 @@ from sekisho.passes.flow import Desk
 from sekisho.passes.records import SubjectType
 from sekisho.passes.shown import subject_of
 from sekisho.passes.verify import Standing, wallets_in_force
+from sekisho.wallets.coins import Holdings
 from sekisho.wallets.documents import read_wallet, wallet_digest, wallet_document
+from sekisho.wallets.enforced import Enforced, enforced_descriptor, enforced_words
 from sekisho.wallets.flow import holdings_of, observe
-from sekisho.wallets.records import UNPROVEN, ChangeRule, Segregation, Tier, Wallet
+from sekisho.wallets.records import UNPROVEN, ChangeRule, Level, Segregation, Tier, Wallet
 from sekisho.wallets.registry import open_book
 
 app = typer.Typer(help="Wallets: register, list, look up, observe.", no_args_is_help=True)
@@ -64,6 +70,7 @@ def register(
     segregation: SegregationOption = Segregation.CUSTOMER,
     change: ChangeOption = ChangeRule.SAME_ADDRESS,
     gap_limit: GapLimitOption = 1000,
+    gate_key: GateKeyOption = None,
     workspace: WorkspaceOption = Path(),
     passphrase_file: PassphraseFileOption = None,
     *,
@@ -85,6 +92,7 @@ def register(
             segregation=segregation,
             change_rule=change,
             gap_limit=gap_limit,
+            gate_key=gate_key,
         )
         standing = put_in_force(desk, wallet, unlocked, terminal_id, now)
         subject = subject_of(desk.register, standing)
@@ -106,8 +114,10 @@ def list_wallets(workspace: WorkspaceOption = Path(), *, json: JsonOption = Fals
         }
         for wallet in wallets
     ]
+    levels = _sat_by_level(wallets, holdings)
     if json:
-        put_json({"wallets": list(rows)})
+        by_level: dict[str, Json] = {each.value: str(sat) for each, sat in levels.items()}
+        put_json({"wallets": list(rows), "balance_sat_by_level": by_level})
         return
     table = Table("wallet", "tier", "whose", "change", "gate", "keys", "coins", "balance (BTC)")
     for wallet in wallets:
@@ -122,6 +132,68 @@ def list_wallets(workspace: WorkspaceOption = Path(), *, json: JsonOption = Fals
             format_btc(holdings.balance_sat(wallet.wallet_id)),
         )
     terminal().print(table)
+    say(*(_level_line(each, levels) for each in Level if wallets))
+
+
+def _sat_by_level(wallets: Sequence[Wallet], holdings: Holdings) -> dict[Level, int]:
+    """Return what lies in the wallets of each level."""
+    return {
+        level: sum(holdings.balance_sat(each.wallet_id) for each in wallets if each.level is level)
+        for level in Level
+    }
+
+
+def _level_line(level: Level, levels: Mapping[Level, int]) -> str:
+    """Return what share of our coins lies at a level, in whole percent, rounded down."""
+    whole_sat = sum(levels.values())
+    share = f"{levels[level] * 100 // whole_sat} %" if whole_sat else "nothing"
+    says = "needs the gate's key" if level is Level.ENFORCED else "moves without the gate's key"
+    return f"{level.value}: {share} of what we hold ({format_btc(levels[level])} BTC) {says}"
+
+
+@app.command("enforced")
+def enforced(
+    gate_key: Annotated[
+        Path, typer.Option("--gate-key", help="What `sekisho gate cosigner new` wrote.")
+    ],
+    holder: Annotated[
+        list[str],
+        typer.Option("--holder", help="A holder's key, [fingerprint/path]xpub; once for each."),
+    ],
+    threshold: Annotated[int, typer.Option(help="How many holders sign beside the gate.")],
+    recovery_threshold: Annotated[
+        int, typer.Option(help="How many sign without the gate, later.")
+    ],
+    recovery_blocks: Annotated[
+        int, typer.Option(help="How old a coin is by then, in blocks: 1,008 are a week.")
+    ],
+    recovery_holder: Annotated[
+        list[str] | None,
+        typer.Option("--recovery-holder", help="A key of the recovery; else the holders' own."),
+    ] = None,
+    network: Annotated[
+        str, typer.Option(help="mainnet, testnet3, testnet4, signet or regtest.")
+    ] = "mainnet",
+    *,
+    json: JsonOption = False,
+) -> None:
+    """Write the descriptor of a wallet that needs the gate's own key, with a way out without it.
+
+    Register it with the same --gate-key: `sekisho wallets challenge`.
+    """
+    terms = Enforced(
+        gate_key=read_gate_key(gate_key),
+        threshold=threshold,
+        holders=tuple(holder),
+        recovery_threshold=recovery_threshold,
+        recovery=tuple(recovery_holder or holder),
+        recovery_blocks=recovery_blocks,
+    )
+    descriptor = enforced_descriptor(terms, network_of_name(network, "--network"))
+    if json:
+        put_json({"descriptor": descriptor, "words": list(enforced_words(terms))})
+        return
+    say(*enforced_words(terms), descriptor)
 
 
 @app.command("coins")

@@ -5,6 +5,7 @@ A gate:      gate.toml      which gate it is; the pinned genesis and the granter
              gate.key       signs its requests; gate.pub is what a granter enrols it with
              seen           the last checkpoint that it saw of the exchange's journal
              lease          the last lease that was carried to it
+             cosigner.key   its own key of enforced wallets, if it has one
 A granter:   granter.key    signs leases; granter.pub verifies them
              gates/         the gates that its people enrolled
              leases/        the last lease of each gate
@@ -13,6 +14,7 @@ Both lie outside the workspace: whoever puts back an old journal must not put th
 """
 
 import re
+import secrets
 import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,7 +28,15 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
+from sekisho.chains.bitcoin.networks import Network
 from sekisho.edges.keys import replace_file, write_new
+from sekisho.gate.cosigner import (
+    SEED_BYTES,
+    Cosigner,
+    cosigner_text,
+    new_cosigner,
+    read_cosigner,
+)
 from sekisho.gate.records import Gate, Mode
 from sekisho.journal.store_files import exclusive
 from sekisho.journal.witness.last_seen import LastSeen
@@ -49,6 +59,8 @@ _CONFIGURATION = "gate.toml"
 _LEASE_MAX_BYTES = 16 * 1024
 _SEEN_MAX_BYTES = 1024 * 1024
 GATE_PUB = "gate.pub"
+_COSIGNER_KEY = "cosigner.key"
+_COSIGNER_MAX_BYTES = 1024
 _GATE_KEY = "gate.key"
 _WAIT_SECONDS = 30.0
 _KEY = "granter.key"
@@ -124,6 +136,22 @@ def read_gate(folder: Path) -> Gate:
     )
     fields.done()
     return gate
+
+
+def create_cosigner(folder: Path, network: Network) -> Cosigner:
+    """Make a gate's own key of wallets; raises `BadInputError` if it has one: none is replaced."""
+    read_gate(folder)
+    key = new_cosigner(secrets.token_bytes(SEED_BYTES), network)
+    write_new(folder / _COSIGNER_KEY, cosigner_text(key).encode(), mode=0o600)
+    return key
+
+
+def read_cosigner_key(folder: Path) -> Cosigner | None:
+    """Return a gate's own key of wallets, or None if it has none."""
+    path = folder / _COSIGNER_KEY
+    if not path.exists():
+        return None
+    return read_cosigner(_read(path, _COSIGNER_MAX_BYTES).decode("ascii", "replace"), str(path))
 
 
 def read_lease(folder: Path) -> bytes:

@@ -13,7 +13,7 @@ import tomllib
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from sekisho.chains.bitcoin.networks import Network
+from sekisho.chains.bitcoin.networks import Network, network_of_name
 from sekisho.edges.keys import replace_file, write_new
 from sekisho.kernel.errors import BadInputError
 
@@ -21,7 +21,6 @@ CONFIGURATION = "sekisho.toml"
 _SLUG = re.compile(r"[a-z0-9][a-z0-9-]{0,40}")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _SERVER = re.compile(r"postgresql://[A-Za-z0-9_.~%:/@?&=\[\]-]{1,500}")
-_NETWORKS = {str(network): network for network in Network}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +84,7 @@ def create_workspace(root: Path, *, name: str, network: str, server: str = "") -
     workspace = Workspace(
         root=root,
         name=name,
-        network=_network(network, "network"),
+        network=network_of_name(network, "network"),
         genesis_digest="",
         server=_server(server, "journal"),
     )
@@ -122,7 +121,7 @@ def open_workspace(root: Path) -> Workspace:
     return Workspace(
         root=root,
         name=document["name"],
-        network=_network(document["network"], f"{path}: network"),
+        network=network_of_name(document["network"], f"{path}: network"),
         genesis_digest=genesis,
         server=_server(document.get("journal", ""), f"{path}: journal"),
     )
@@ -142,12 +141,6 @@ def pin_genesis(workspace: Workspace, genesis_digest: str) -> Workspace:
     pinned = replace(workspace, genesis_digest=genesis_digest)
     replace_file(workspace.root / CONFIGURATION, _written(pinned))
     return pinned
-
-
-def _network(text: str, where: str) -> Network:
-    if text not in _NETWORKS:
-        raise BadInputError(where, f"{text[:40]!r} is not one of {', '.join(_NETWORKS)}")
-    return _NETWORKS[text]
 
 
 def _server(text: object, where: str) -> str:

@@ -9,7 +9,8 @@ found something, so that a person sees the whole picture at once.
    signed over everything (`inputs.py`); the anchor is among them.
 4. Every output is an approved payment, as often as approved, or proven change (`outputs.py`).
 5. The fee and the feerate are within their ceilings.
-6. Version, locktime and sequences are within the pass's ranges.
+6. Version, locktime and sequences are within the pass's ranges, and do not open the way around
+   the gate's own key (`wallets/enforced.py`).
 """
 
 from collections.abc import Sequence
@@ -23,7 +24,8 @@ from sekisho.gate.records import ReadPSBT
 from sekisho.kernel.finding import Finding, finding
 from sekisho.passes.records import Transfer
 from sekisho.wallets.descriptors import spend_size
-from sekisho.wallets.records import Wallet
+from sekisho.wallets.enforced import opens_recovery, read_enforced
+from sekisho.wallets.records import Level, Wallet
 from sekisho.wallets.registry import ScriptBook
 
 
@@ -45,6 +47,7 @@ def correspond(
     vsize = signed_vsize(read.transaction, coins, wallet)
     findings.extend(judge_fee(read.transaction, transfer, coins, vsize))
     findings.extend(_field_findings(read.transaction, transfer))
+    findings.extend(_recovery_findings(read.transaction, wallet))
     return read, findings
 
 
@@ -96,3 +99,19 @@ def _field_findings(transaction: Transaction, transfer: Transfer) -> list[Findin
         if not rule.sequence_min <= each.sequence <= rule.sequence_max
     )
     return findings
+
+
+def _recovery_findings(transaction: Transaction, wallet: Wallet) -> list[Finding]:
+    """Return which inputs of an enforced wallet the holders could spend without the gate's key.
+
+    While there is a gate to ask, nothing has to leave by the way that was kept for its loss.
+    """
+    if wallet.level is not Level.ENFORCED:
+        return []
+    network = network_of_caip2(wallet.chain, "wallet.chain")
+    terms = read_enforced(wallet.descriptor, network, "wallet.descriptor")
+    return [
+        finding("gate.opens_recovery", str(each.outpoint), sequence=each.sequence)
+        for each in transaction.inputs
+        if opens_recovery(terms, version=transaction.version, sequence=each.sequence)
+    ]

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from sekisho.gate.clear import clear, recall
+from sekisho.gate.cosigner import Cosigner, cosign, enough_others, terms_for
 from sekisho.gate.hold import gate_hold
 from sekisho.gate.memory import GATE_BEGAN, GATE_LEASED, Remembered, lease_request, remember
 from sekisho.gate.records import Cleared, Gate, Mode, Returned
@@ -39,6 +40,8 @@ from sekisho.passes.life import GATE_CLEARED, GATE_REFUSED, Clearance, clearance
 from sekisho.passes.register import Register
 
 GATE_RETURNED = "gate.returned"
+GATE_SIGNED = "gate.signed"
+"""The gate's own key signed, as the last (docs/adr/0021)."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -205,6 +208,52 @@ def check_return(
     }
     _write(GATE_RETURNED, body, gate, records, entry_id=entry_id, now=now)
     return found
+
+
+def sign_last(
+    found: Returned,
+    papers: Papers,
+    *,
+    key: Cosigner,
+    gate: Gate,
+    records: Records,
+    entry_id: str,
+    now: datetime,
+    keep_seen: Callable[[LastSeen], None],
+    keeper: Keeper | None = None,
+) -> Returned:
+    """Return what a signer gave back, whole with the signature of the gate's own key.
+
+    `found` is what `check_return` said yes to. It is returned as it is if it needs no signature of
+    this key, or others have to sign first. Else the gate is asked once more, with `papers` as they
+    are now, and raises `Refused` as `check_psbt` does. The signature is written down, under
+    `entry_id`, before it is returned.
+    """
+    register, _ = _leave_then(papers, gate)
+    wallet, book = register.wallets[found.cleared.wallet_id], register.book()
+    terms = terms_for(wallet, key)
+    if found.complete or terms is None:
+        return found
+    if not enough_others(found, terms, wallet=wallet, book=book):
+        return found
+    again = check_psbt(
+        found.cleared.psbt,
+        papers,
+        gate=gate,
+        records=records,
+        entry_id=entry_id,
+        now=now,
+        keep_seen=keep_seen,
+        keeper=keeper,
+    )
+    if again != found.cleared:
+        raise RuntimeError("the gate was asked about something else")
+    whole = cosign(found, wallet=wallet, book=book, key=key)
+    if whole is None:
+        return found
+    body: dict[str, Json] = {"pass_digest": found.cleared.pass_digest, "txid": whole.txid}
+    _write(GATE_SIGNED, body, gate, records, entry_id=entry_id, now=now)
+    return whole
 
 
 def _leave_then(papers: Papers, gate: Gate) -> tuple[Register, Leave]:

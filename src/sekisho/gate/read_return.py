@@ -2,18 +2,15 @@
 
 from dataclasses import dataclass, replace
 
-from sekisho.chains.bitcoin.reader import Reader
 from sekisho.chains.bitcoin.transaction import Transaction, parse_transaction
+from sekisho.gate.maps import MAGIC, Pairs, pairs_of
 from sekisho.gate.reading import PSBT_SIZE_MAX_BYTES, psbt_bytes, read_psbt
 from sekisho.gate.records import ReadPSBT, Signatures
 from sekisho.kernel.errors import BadInputError
 from sekisho.kernel.finding import Finding, finding
 
-_MAGIC, _MAGIC_IN_HEX, _MAGIC_IN_BASE64 = b"psbt\xff", b"70736274ff", b"cHNidP8"
+_MAGIC_IN_HEX, _MAGIC_IN_BASE64 = b"70736274ff", b"cHNidP8"
 _HEX = frozenset(b"0123456789abcdefABCDEF")
-
-Pairs = tuple[dict[bytes, bytes], ...]
-"""The maps of a PSBT: the global one, one for each input, one for each output."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,26 +47,10 @@ def read_return(returned: bytes, where: str) -> tuple[ReadReturn | None, list[Fi
         return None, [finding("gate.return_unreadable", where, reason=error.reason)]
 
 
-def pairs_of(psbt: bytes, where: str) -> Pairs:
-    """Return the maps of a PSBT that both readers have read, with nothing understood.
-
-    Raises `BadInputError` for a size that is not written in its shortest form.
-    """
-    reader = Reader(psbt, where)
-    reader.take(5)
-    maps: list[dict[bytes, bytes]] = []
-    while reader.offset < len(psbt):
-        pairs: dict[bytes, bytes] = {}
-        while key := reader.var_bytes():
-            pairs[key] = reader.var_bytes()
-        maps.append(pairs)
-    return tuple(maps)
-
-
 def _is_psbt(returned: bytes) -> bool:
     text = b"".join(returned[:64].split())
     return (
-        returned.startswith(_MAGIC)
+        returned.startswith(MAGIC)
         or text[: len(_MAGIC_IN_HEX)].lower() == _MAGIC_IN_HEX
         or text.startswith(_MAGIC_IN_BASE64)
     )

@@ -21,7 +21,8 @@ from sekisho.chains.bitcoin.scripts import ScriptKind, classify
 from sekisho.chains.bitcoin.sighash import ALL, DEFAULT, sighash_name
 from sekisho.chains.bitcoin.transaction import Transaction, TxOut, parse_transaction
 from sekisho.gate.inputs import SpentCoin
-from sekisho.gate.read_return import ReadReturn, pairs_of, read_return
+from sekisho.gate.maps import pairs_of
+from sekisho.gate.read_return import ReadReturn, read_return
 from sekisho.gate.reading import read_psbt
 from sekisho.gate.records import Cleared, ReadInput, ReadPSBT, Returned, Signatures
 from sekisho.gate.unchanged import field_findings, pair_findings, transaction_findings
@@ -54,7 +55,7 @@ def judge_return(
     the bytes are to be treated as a theft under way: if they bear any signature and are not what
     was cleared, or hold what cannot be read, so that nobody can say that they bear none.
     """
-    before, coins = _cleared_coins(cleared, wallet, book)
+    before, coins = cleared_coins(cleared, wallet, book)
     claim, findings = read_return(returned, _WHERE)
     if claim is None:
         raise Refused([*findings, _hostile(cleared)])
@@ -84,10 +85,10 @@ def judge_return(
     )
 
 
-def _cleared_coins(
+def cleared_coins(
     cleared: Cleared, wallet: Wallet, book: ScriptBook
 ) -> tuple[ReadPSBT, list[SpentCoin]]:
-    """Return what was cleared, as it reads, and the coins that it spends.
+    """Return what was cleared, as it reads, and the coins that it spends, one for each input.
 
     Raises `Refused` if another wallet or book is given than it was cleared with.
     """

@@ -16,7 +16,7 @@ from sekisho.chains.bitcoin.transaction import (
     TxOut,
 )
 from sekisho.gate.inputs import SpentCoin
-from sekisho.gate.read_return import Pairs
+from sekisho.gate.maps import Pairs
 from sekisho.gate.records import ReadInput, ReadPSBT
 from sekisho.kernel.finding import Finding, finding
 from sekisho.wallets.descriptors import inner_scripts

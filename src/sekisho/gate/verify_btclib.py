@@ -25,6 +25,7 @@ from btclib_wallet.descriptors import Descriptor, Provider, SpendContext
 from sekisho.chains.bitcoin.curve import is_low_s, verify_ecdsa, verify_schnorr
 from sekisho.chains.bitcoin.networks import Network
 from sekisho.chains.bitcoin.scripts import ScriptKind, classify, p2pkh_of, p2sh_of, p2wsh_of
+from sekisho.chains.bitcoin.sighash import ALL
 from sekisho.chains.bitcoin.transaction import Transaction
 from sekisho.gate.inputs import SpentCoin
 from sekisho.gate.records import Signatures
@@ -32,13 +33,14 @@ from sekisho.gate.records import Signatures
 _EVERY_RULE = reduce(or_, ScriptFlag)
 _TAPSCRIPT = b"\x00\xff\xff\xff\xff"
 """Key version 0, and no OP_CODESEPARATOR was executed (BIP-342)."""
-_NAMES = {
+BTCLIB_NAMES = {
     Network.MAIN: "mainnet",
     Network.TEST: "testnet",
     Network.TESTNET4: "testnet4",
     Network.SIGNET: "signet",
     Network.REGTEST: "regtest",
 }
+"""What the library calls each network."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +90,7 @@ def spend_of(
     """Return what is needed to check signatures of a transaction that spends these coins."""
     prevouts = [BtclibTxOut.parse(coin.output.serialize()) for coin in coins]
     tx = Tx.parse(transaction.serialize(with_witness=False))
-    name = _NAMES[network]
+    name = BTCLIB_NAMES[network]
     return Spend(
         transaction=transaction,
         coins=tuple(coins),
@@ -119,6 +121,16 @@ def check_loose(spend: Spend, index: int, signatures: Signatures) -> list[Checke
         own = key in keys and leaf in leaves
         found.append(_schnorr(spend, index, key=key, signature=each, leaf=leaf, own=own))
     return found
+
+
+def digest_to_sign(spend: Spend, index: int) -> bytes:
+    """Return what an ECDSA signature over the whole transaction signs (SIGHASH_ALL)."""
+    coin = spend.coins[index]
+    known = spend.branches[coin.own.branch].provider(coin.own.index)
+    digest = _ecdsa_digest(spend, index, known.scripts, ALL)
+    if digest is None:
+        raise ValueError(f"input {index} takes no ECDSA signatures")
+    return digest
 
 
 def satisfied(spend: Spend, index: int, checked: Sequence[Checked]) -> Signatures | None:

@@ -28,6 +28,7 @@ from sekisho.passes.spendings import WATCH_SETTLED, read_spending
 from sekisho.passes.verify import Standing
 
 _GATE_RETURNED = "gate.returned"
+_GATE_SIGNED = "gate.signed"
 _WATCH_JUDGED = "watch.judged"
 _HOUR = timedelta(hours=1)
 _DAY = timedelta(hours=24)
@@ -231,6 +232,11 @@ def _returned(_: Entry, fields: Fields, named: _Named) -> _Facts:
     return {**said, "txid": txid, "complete": fields.boolean("complete")}
 
 
+def _signed(_: Entry, fields: Fields, named: _Named) -> _Facts:
+    said = _of_digest(fields, named)
+    return None if said is None else {**said, "txid": fields.hex("txid", size=32).hex()}
+
+
 def _judged(_: Entry, fields: Fields, named: _Named) -> _Facts:
     pass_id, _separator, numbers = fields.text("pass_id", empty=True).partition("#")
     ours = named.whole if not numbers else not named.numbers.isdisjoint(numbers.split(","))
@@ -283,6 +289,7 @@ _READERS: Mapping[str, Callable[[Entry, Fields, _Named], _Facts]] = {
     GATE_CLEARED: _cleared,
     GATE_REFUSED: _refused,
     _GATE_RETURNED: _returned,
+    _GATE_SIGNED: _signed,
     _WATCH_JUDGED: _judged,
     WATCH_SETTLED: _settled,
 }

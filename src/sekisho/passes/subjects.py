@@ -15,6 +15,7 @@ from sekisho.kernel.instants import format_instant
 from sekisho.passes.records import NOBODY, Credential, Person, Quorum, Roster, SubjectType
 from sekisho.passes.register import KEY_REGISTER_ID, Register
 from sekisho.wallets.descriptors import WalletKey
+from sekisho.wallets.enforced import level_words
 from sekisho.wallets.key_register import KeyRegister, read_key_register
 from sekisho.wallets.key_separation import check_key_register
 from sekisho.wallets.proof import core_digest, proven_keys, read_proofs, wallet_keys
@@ -48,6 +49,8 @@ def wallet_lines(register: Register, wallet: Wallet, *, at: datetime) -> Iterato
     )
     yield f"  asked by   departments {', '.join(wallet.departments)}"
     yield f"  descriptor {wallet.descriptor}"
+    for each in level_words(wallet):
+        yield f"  {wallet.level.value:<10} {each}"
     yield f"  address    {first_address(wallet)} is its first; compare it with the wallet's own"
     yield (
         f"  keys       {wallet.proof}: no key holder has shown possession of a key"

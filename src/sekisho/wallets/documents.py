@@ -9,6 +9,7 @@ from sekisho.kernel.errors import BadInputError
 from sekisho.kernel.fields import Fields
 from sekisho.kernel.names import check_name
 from sekisho.wallets.descriptors import check_descriptor
+from sekisho.wallets.enforced import read_enforced
 from sekisho.wallets.records import UNPROVEN, ChangeRule, Level, Segregation, Tier, Wallet
 
 FORMAT = "sekisho/wallet/v1"
@@ -70,8 +71,9 @@ def wallet_digest(wallet: Wallet) -> str:
 def read_wallet(document: Json, where: str) -> Wallet:
     """Return the wallet that a document describes.
 
-    Raises `BadInputError` at `where` for an unknown field or value, and for a descriptor that is
-    not in the one spelling that `check_descriptor` returns.
+    Raises `BadInputError` at `where` for an unknown field or value, for a descriptor that is not
+    in the one spelling that `check_descriptor` returns, and for a wallet that says `enforced`
+    while its script does not need the gate's key (`read_enforced`).
     """
     fields = Fields(document, where)
     fields.choice("format", (FORMAT,))
@@ -95,6 +97,8 @@ def read_wallet(document: Json, where: str) -> Wallet:
         proof=_proof(fields),
     )
     fields.done()
+    if wallet.level is Level.ENFORCED:
+        read_enforced(descriptor, network, fields.where("descriptor"))
     return wallet
 
 

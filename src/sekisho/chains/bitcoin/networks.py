@@ -109,3 +109,11 @@ def network_of_caip2(text: str, where: str) -> Network:
         if network.caip2 == text:
             return network
     raise BadInputError(where, f"{text[:60]!r} is not a Bitcoin network that Sekisho knows")
+
+
+def network_of_name(text: str, where: str) -> Network:
+    """Return the network that people call `text`; raises `BadInputError` at `where` if none is."""
+    names = {str(network): network for network in Network}
+    if text not in names:
+        raise BadInputError(where, f"{text[:40]!r} is not one of {', '.join(names)}")
+    return names[text]
