@@ -250,7 +250,7 @@ def _findings(
     leave = leave_of(opened.register, opened.pass_digest, now=now)
     if leave is not None:  # else `clear` says why
         findings.extend(freeze_findings(leave.transfer, opened.register))
-        findings.extend(place_findings(leave.transfer, opened.register, gate, now=now))
+        findings.extend(place_findings(leave, opened.register, gate, now=now))
     return [*findings, *_on_hold(keeper, opened.register, opened.pass_digest, now)]
 
 
