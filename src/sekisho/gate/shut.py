@@ -47,14 +47,30 @@ def lease_in(data: bytes, gate: Gate) -> tuple[Lease | None, list[Finding]]:
     return lease, []
 
 
-def high_water_at(remembered: Remembered, lease: Lease | None, opened: Opened | None) -> datetime:
-    """Return the latest moment that the gate, its granter or the journal's witnesses vouch for."""
+def high_water_at(
+    remembered: Remembered, lease: Lease | None, opened: Opened | None, *, now: datetime
+) -> datetime:
+    """Return the latest moment that the gate, its granter or the journal's witnesses vouch for.
+
+    A witness that is ahead of us by more than clocks differ vouches for nothing.
+    """
     moments = [remembered.high_water_at]
     if lease is not None:
         moments.append(lease.granted_at)
     if opened is not None:
-        moments.extend(each.at for each in opened.cosignatures)
+        cosigned = [each.at for each in opened.cosignatures]
+        moments.extend(each for each in cosigned if each <= now + CLOCKS_APART_MAX)
     return max(moments)
+
+
+def lived_until_at(
+    remembered: Remembered, lease: Lease | None, opened: Opened | None, *, now: datetime
+) -> datetime:
+    """Return the same moment, or our own clock's while a lease lasts, as for a clearance."""
+    certain_at = high_water_at(remembered, lease, opened, now=now)
+    if lease is None or expiry_findings(lease, now=now):
+        return certain_at
+    return max(certain_at, now)
 
 
 def clock_findings(certain_at: datetime, *, now: datetime) -> list[Finding]:
