@@ -266,6 +266,29 @@ def test_somebody_elses_lease_is_not_put_in_the_place_of_the_own(
     assert (Path(gate) / "lease").read_bytes() == kept
 
 
+def test_a_node_that_asks_about_no_pass_with_a_clock_years_ahead_shuts_no_gate(
+    office: Office,
+    asked: Any,  # noqa: ANN401 - JSON
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert office("journal", "checkpoint")[0] == 0
+    settings = Settings(
+        workspace=office.root, gate=Path(office.leased()), delegate=("nobody",), keeper=None
+    )
+    psbt = Path(office.psbt((PAYEE, 150_000_000))).read_bytes()
+    with gate_of(settings, Network.MAIN) as (decide, _):
+        years_ahead = current_time() + timedelta(days=9_000)
+        with monkeypatch.context() as patched:
+            patched.setattr("sekisho.cli.signer_wiring.current_time", lambda: years_ahead)
+            for each in (psbt, b"no PSBT"):
+                with pytest.raises(Refused):
+                    decide(each)
+        assert decide(psbt).pass_digest == asked["digest"]
+    with open_gate(settings.gate) as opened:
+        kinds = [each.kind for each in opened.memory.entries()]
+    assert kinds[-3:] == ["gate.refused", "gate.refused", "gate.cleared"]
+
+
 def test_a_freeze_while_the_signer_takes_its_time_stops_the_answer(
     office: Office,
     asked: Any,  # noqa: ANN401 - JSON

@@ -20,13 +20,14 @@ from world_people import NOW, key_of
 from world_power import HOT, agreed_by, bound
 
 from sekisho.chains.bitcoin.transaction import TxOut
-from sekisho.gate.flow import Papers
+from sekisho.gate.flow import Papers, Records, check_return
 from sekisho.gate.memory import remember
 from sekisho.gate.records import Mode
 from sekisho.journal.store import JournalStore
 from sekisho.journal.witness.cosignatures import WitnessSigner
 from sekisho.kernel.finding import Refused
 from sekisho.kernel.money import Sat
+from sekisho.kernel.ulid import make_ulid
 from sekisho.passes.lease import LeaseRequest, sign_request
 from sekisho.passes.records import Pass
 from sekisho.watch.flow import judge_parsed, open_watch
@@ -119,6 +120,25 @@ def test_what_witnesses_say_of_the_time_is_remembered(memory: JournalStore) -> N
     with pytest.raises(Refused):
         check(psbt, DEVICE, memory, papers)
     assert remember(memory.entries()).high_water_at == ahead
+
+
+@pytest.mark.parametrize(("ahead", "counts"), [(60, True), (61, False), (10**9, False)])
+def test_and_so_it_is_when_something_comes_back_but_for_a_witness_that_is_far_ahead(
+    ahead: int, memory: JournalStore, *, counts: bool
+) -> None:
+    cosigned_at = NOW + timedelta(seconds=ahead)
+    shown = bundle_of(WORLD, ASKED, at=cosigned_at)
+    with pytest.raises(Refused):
+        check_return(
+            PSBT,
+            PSBT,
+            Papers(bundle=shown, lease=lease_for(DEVICE, memory), seen=None),
+            gate=DEVICE,
+            records=Records(memory=memory, journal=None),
+            entry_id=make_ulid(NOW, bytes(10)),
+            now=NOW,
+        )
+    assert remember(memory.entries()).high_water_at == (cosigned_at if counts else NOW)
 
 
 # The watcher -------------------------------------------------------------------------------------

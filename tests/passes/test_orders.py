@@ -1,7 +1,8 @@
 """Freeze, lift, go on: orders in their turn, obeyed by the gate, and read alike by the watcher."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from gate_scene import HOT as OTHER
@@ -16,16 +17,29 @@ from world import (
     transfer_pass,
     under_policy,
 )
-from world_coins import DESCRIPTORS, address_at, payment, stranger, wallet_of
-from world_people import NOW, QUORUM_PEOPLE
+from world_coins import DESCRIPTORS, STRANGER, address_at, payment, stranger, wallet_of
+from world_people import DAY, NOW, QUORUM_PEOPLE
 from world_policy import OPEN_POLICY
-from world_power import COINS, HOT, adopted, agreed_by, bound, in_force, powers
+from world_power import (
+    COINS,
+    HOT,
+    adopted,
+    agreed_by,
+    bound,
+    child,
+    in_force,
+    issue,
+    name_of,
+    powers,
+    standing_pass,
+)
 
-from sekisho.gate.records import Mode
+from sekisho.gate.records import Gate, Mode
 from sekisho.gate.shut import freeze_findings, place_findings
 from sekisho.kernel.errors import BadInputError
 from sekisho.kernel.finding import Refused
 from sekisho.kernel.money import Sat
+from sekisho.passes.leave import leave_of
 from sekisho.passes.policy.records import Isolated
 from sekisho.passes.records import SubjectType
 from sekisho.passes.verify import standing_of
@@ -36,6 +50,9 @@ from sekisho.watch.credence import Credence, weigh
 
 BASE = register(powers(), HOT)
 NOBODY: tuple[str, ...] = ()
+SECOND, HOUR = timedelta(seconds=1), timedelta(hours=1)
+SMALL, LEAST = Sat(2_500), Sat(5_000)
+ISOLATED = Isolated(least_sat=LEAST, reference="none")
 
 
 def order(number: int, kind: OrderKind, wallet_id: str = "") -> Order:
@@ -180,8 +197,8 @@ def test_under_a_freeze_coins_still_go_to_the_vault() -> None:
 @pytest.mark.parametrize("mode", Mode)
 def test_from_a_size_on_only_a_gate_without_a_network_is_asked(mode: Mode) -> None:
     """A wallet's day counts together: who splits the amount gets no further."""
-    rule = Isolated(least_sat=Sat(5_000), reference="none")
-    base = register(under_policy(powers(), replace(OPEN_POLICY, version=2, isolated=rule)), HOT)
+    policy = replace(OPEN_POLICY, version=2, isolated=ISOLATED)
+    base = register(under_policy(powers(), policy), HOT)
     gate = gate_of(base.genesis_digest, mode=mode)
     beyond = ["gate.not_isolated"] if mode is Mode.CO_LOCATED else []
     first = transfer_pass(bound(base), HOT, [payment(stranger(1), 2_500)], COINS[0])
@@ -193,11 +210,68 @@ def test_from_a_size_on_only_a_gate_without_a_network_is_asked(mode: Mode) -> No
         (agreed_by(world, again), again, beyond),
         (agreed_by(base, large), large, beyond),
     ):
-        found = place_findings(asked.action, in_force(where), gate, now=NOW)  # type: ignore[arg-type]  # a transfer
-        assert [each.code for each in found] == codes
-    later = NOW + timedelta(days=1)
-    whole = in_force(agreed_by(world, again))
-    assert place_findings(again.action, whole, gate, now=later) == []  # type: ignore[arg-type]  # the same
+        assert placed(where, digest_of(asked), gate) == codes
+    whole = agreed_by(world, again)
+    assert placed(whole, digest_of(again), gate, now=NOW + DAY) == []
+
+
+def placed(world: World, digest: str, gate: Gate, *, now: datetime = NOW) -> list[str]:
+    register_ = in_force(world)
+    leave = leave_of(register_, digest, now=now)
+    assert leave is not None
+    return [each.code for each in place_findings(leave, register_, gate, now=now)]
+
+
+@pytest.mark.parametrize(
+    ("late", "amount_sat", "coin", "both"),
+    [
+        (DAY - SECOND, SMALL - 1, 1, (False, False)),
+        (DAY - SECOND, SMALL, 1, (True, True)),
+        (DAY, SMALL - 1, 1, (False, False)),
+        (DAY, SMALL, 1, (True, False)),
+        (9 * DAY, SMALL, 1, (True, False)),
+        (9 * DAY, SMALL, 0, (False, False)),
+        (9 * DAY, LEAST - 1, 0, (False, False)),
+        (9 * DAY, LEAST, 0, (True, True)),
+    ],
+)
+def test_a_pass_counts_once_beside_what_was_committed_within_a_day(
+    late: timedelta, amount_sat: int, coin: int, both: tuple[bool, bool]
+) -> None:
+    """However long ago it was committed itself; of two that spend one coin the larger counts."""
+    base = under_policy(powers(), replace(OPEN_POLICY, version=2, isolated=ISOLATED))
+    base = register(base, HOT)
+    valid: dict[str, Any] = {"expires_at": NOW + 30 * DAY}
+    first = transfer_pass(bound(base), HOT, [payment(stranger(1), SMALL)], COINS[0], **valid)
+    world = agreed_by(base, first)
+    paid = [payment(stranger(2), amount_sat)]
+    newer = transfer_pass(bound(world), HOT, paid, COINS[coin], **valid)
+    world = agreed_by(world, newer, at=NOW + late)
+    assert len(in_force(world).history) == 2
+    gate = gate_of(base.genesis_digest)
+    for each, too_much in zip((first, newer), both, strict=True):
+        codes = ["gate.not_isolated"] if too_much else []
+        assert placed(world, digest_of(each), gate, now=NOW + late) == codes
+
+
+@pytest.mark.parametrize(("older_sat", "codes"), [(SMALL - 1, []), (SMALL, ["gate.not_isolated"])])
+def test_children_that_share_a_coin_count_together_and_once(
+    older_sat: int, codes: list[str]
+) -> None:
+    """One transaction pays both, whenever each was issued."""
+    policy = replace(OPEN_POLICY, version=2, isolated=ISOLATED)
+    base = register(under_policy(powers(), policy), HOT)
+    standing = standing_pass(base)
+    world = agreed_by(base, standing)
+    later = NOW + 2 * HOUR
+    for number, amount_sat, at in ((1, older_sat, NOW), (2, SMALL, later)):
+        paid = payment(STRANGER, amount_sat)
+        last = child(world, standing, number, paid, anchor=COINS[7], issued_at=at)
+        world = issue(world, last)
+    assert len(in_force(world).history) == 2
+    gate = gate_of(base.genesis_digest)
+    for now in (later, NOW + DAY - SECOND, NOW + DAY, later + DAY):
+        assert placed(world, name_of(last), gate, now=now) == codes
 
 
 # The document ------------------------------------------------------------------------------------

@@ -20,14 +20,12 @@ from sekisho.cli.signer_options import Settings
 from sekisho.edges.gates import keep_seen
 from sekisho.edges.keepers import open_keeper
 from sekisho.gate.choose import choose_pass
-from sekisho.gate.flow import Papers, Records, check_psbt, check_return
+from sekisho.gate.flow import Papers, Records, check_psbt, check_return, record_refusal
 from sekisho.gate.reading import read_psbt
 from sekisho.gate.records import Cleared
-from sekisho.journal.records import Draft
 from sekisho.kernel.errors import BadInputError
-from sekisho.kernel.finding import Refused, bounded_findings
+from sekisho.kernel.finding import Refused
 from sekisho.passes.flow import Desk, bundle_of, catch_up, open_desk
-from sekisho.passes.life import GATE_REFUSED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +43,7 @@ class _Place:
     def decide(self, psbt: bytes) -> Cleared:
         """Clear a PSBT under the pass that its coins lead to; raises `Refused`, written down."""
         now = current_time()
-        with self._written_down("", now):
+        with self._written_down(now):
             bundle = self._bundle(psbt, now)
         papers = self.opened.papers(bundle)
         cleared = check_psbt(
@@ -98,20 +96,19 @@ class _Place:
         return choose_pass(read, self.desk.register, issued=self.desk.issued, now=now)
 
     @contextmanager
-    def _written_down(self, pass_digest: str, now: datetime) -> Iterator[None]:
+    def _written_down(self, now: datetime) -> Iterator[None]:
         """Write a refusal into the gate's memory and the journal before anybody hears it."""
         try:
             yield
         except Refused as refused:
-            draft = Draft(
+            record_refusal(
+                refused.findings,
+                self.opened.papers(b""),
+                gate=self.opened.gate,
+                records=self._records(),
                 entry_id=new_id(now),
-                at=now,
-                kind=GATE_REFUSED,
-                actor=self.opened.gate.gate_id,
-                body={"pass_digest": pass_digest, **bounded_findings(refused.findings)},
+                now=now,
             )
-            for each in (self.opened.memory, self.here.journal):
-                each.append(draft)
             raise
 
 

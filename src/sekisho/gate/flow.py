@@ -21,6 +21,7 @@ from sekisho.gate.shut import (
     high_water_at,
     lease_findings,
     lease_in,
+    lived_until_at,
     place_findings,
 )
 from sekisho.journal.records import Draft, Entry
@@ -152,7 +153,7 @@ def check_psbt(
         keep_seen(opened.seen)
     except Refused as refused:
         findings.extend(refused.findings)
-    certain_at = high_water_at(remembered, lease, opened)
+    certain_at = high_water_at(remembered, lease, opened, now=now)
     findings.extend(clock_findings(certain_at, now=now))
     # Decide.
     try:
@@ -188,23 +189,26 @@ def check_return(
     `gate.return_hostile` is among the reasons, somebody holds a signature over something else, and
     it can be mined: freeze, and spend its inputs to safety.
     """
+    remembered = remember(records.memory.entries())
+    lease, _ = lease_in(papers.lease, gate)
+    opened: Opened | None = None
     try:
-        register, leave = _leave_then(papers, gate)
-        memory = remember(records.memory.entries())
-        cleared = recall(psbt, leave, used=memory.used)
+        opened = _opened_then(papers, gate)
+        register = opened.register
+        cleared = recall(psbt, _leave_then(opened), used=remembered.used)
         wallet = register.wallets[cleared.wallet_id]
         found = judge_return(cleared, returned, wallet=wallet, book=register.book())
     except Refused as refused:
-        body: dict[str, Json] = {
-            "pass_digest": named_pass(papers.bundle, "bundle"),
-            **bounded_findings(refused.findings),
-        }
+        lived_at = lived_until_at(remembered, lease, opened, now=now)
+        body = _refusal(refused.findings, papers, lived_at)
         _write(GATE_REFUSED, body, gate, records, entry_id=entry_id, now=now)
         raise
+    lived_at = lived_until_at(remembered, lease, opened, now=now)
     body = {
         "pass_digest": cleared.pass_digest,
         "txid": found.txid,
         "complete": found.complete,
+        "high_water_at": format_instant(lived_at),
     }
     _write(GATE_RETURNED, body, gate, records, entry_id=entry_id, now=now)
     return found
@@ -229,7 +233,7 @@ def sign_last(
     are now, and raises `Refused` as `check_psbt` does. The signature is written down, under
     `entry_id`, before it is returned.
     """
-    register, _ = _leave_then(papers, gate)
+    register = _opened_then(papers, gate).register
     wallet, book = register.wallets[found.cleared.wallet_id], register.book()
     terms = terms_for(wallet, key)
     if found.complete or terms is None:
@@ -256,15 +260,35 @@ def sign_last(
     return whole
 
 
-def _leave_then(papers: Papers, gate: Gate) -> tuple[Register, Leave]:
-    """Return what the pass allows, as of the bundle's own last moment."""
-    opened = open_bundle(
+def record_refusal(
+    findings: Sequence[Finding],
+    papers: Papers,
+    *,
+    gate: Gate,
+    records: Records,
+    entry_id: str,
+    now: datetime,
+) -> None:
+    """Write down why somebody who asks before there is a bundle is told no."""
+    lease, _ = lease_in(papers.lease, gate)
+    certain_at = high_water_at(remember(records.memory.entries()), lease, None, now=now)
+    body = _refusal(findings, papers, certain_at)
+    _write(GATE_REFUSED, body, gate, records, entry_id=entry_id, now=now)
+
+
+def _opened_then(papers: Papers, gate: Gate) -> Opened:
+    """Return the bundle as it was, however old it is by now."""
+    return open_bundle(
         papers.bundle, genesis_digest=gate.genesis_digest, seen=None, now=None, where="bundle"
     )
+
+
+def _leave_then(opened: Opened) -> Leave:
+    """Return what the pass allows, as of the bundle's own last moment."""
     leave = leave_of(opened.register, opened.pass_digest, now=opened.as_of_at)
     if leave is None:
         raise Refused([finding("gate.pass_moves_nothing", opened.pass_digest[:16])])
-    return opened.register, leave
+    return leave
 
 
 def _write(
@@ -299,7 +323,7 @@ def _findings(
     leave = leave_of(opened.register, opened.pass_digest, now=now)
     if leave is not None:  # else `clear` says why
         findings.extend(freeze_findings(leave.transfer, opened.register))
-        findings.extend(place_findings(leave.transfer, opened.register, gate, now=now))
+        findings.extend(place_findings(leave, opened.register, gate, now=now))
     return [*findings, *_on_hold(keeper, opened.register, opened.pass_digest, now)]
 
 

@@ -13,7 +13,7 @@ from sekisho.journal.records import Entry
 from sekisho.kernel.errors import BadInputError
 from sekisho.kernel.fields import Fields
 from sekisho.passes.lease import NUMBER_MAX, TAIL_MAX, LeaseRequest, Memory
-from sekisho.passes.life import GATE_REFUSED, Clearance, clearances
+from sekisho.passes.life import Clearance, clearances
 
 GATE_BEGAN = "gate.began"
 GATE_LEASED = "gate.leased"
@@ -80,10 +80,12 @@ def _lease_number(entry: Entry) -> int:
 def _lived_until(entry: Entry) -> datetime:
     """Return the latest moment that an entry vouches for.
 
-    A refusal's own time is this clock's word alone: one question asked with a clock that is years
-    ahead must not shut the gate for years.
+    A clearance and a lease that was taken vouch for their own time: a lease had not run out then.
+    A refusal, and what is said of a signer's return, need no lease. Their own time is this clock's
+    word alone, and one question asked with a clock that is years ahead must not shut the gate for
+    years: so they say what was sure by then.
     """
-    if entry.kind != GATE_REFUSED or "high_water_at" not in entry.body:
+    if "high_water_at" not in entry.body:
         return entry.at
     fields = Fields(entry.body, f"the gate's memory, entry {entry.seq}")
     return fields.instant("high_water_at")

@@ -18,8 +18,10 @@ from sekisho.gate.records import Gate, Mode
 from sekisho.kernel.errors import BadInputError
 from sekisho.kernel.finding import Finding, finding
 from sekisho.kernel.instants import format_instant
+from sekisho.kernel.money import Sat
 from sekisho.passes.bundle import Opened
 from sekisho.passes.lease import Lease, SignedLease, read_signed_lease
+from sekisho.passes.leave import Leave
 from sekisho.passes.policy.history import Scope
 from sekisho.passes.policy.records import Isolated, Policy
 from sekisho.passes.records import SubjectType, Transfer
@@ -45,14 +47,30 @@ def lease_in(data: bytes, gate: Gate) -> tuple[Lease | None, list[Finding]]:
     return lease, []
 
 
-def high_water_at(remembered: Remembered, lease: Lease | None, opened: Opened | None) -> datetime:
-    """Return the latest moment that the gate, its granter or the journal's witnesses vouch for."""
+def high_water_at(
+    remembered: Remembered, lease: Lease | None, opened: Opened | None, *, now: datetime
+) -> datetime:
+    """Return the latest moment that the gate, its granter or the journal's witnesses vouch for.
+
+    A witness that is ahead of us by more than clocks differ vouches for nothing.
+    """
     moments = [remembered.high_water_at]
     if lease is not None:
         moments.append(lease.granted_at)
     if opened is not None:
-        moments.extend(each.at for each in opened.cosignatures)
+        cosigned = [each.at for each in opened.cosignatures]
+        moments.extend(each for each in cosigned if each <= now + CLOCKS_APART_MAX)
     return max(moments)
+
+
+def lived_until_at(
+    remembered: Remembered, lease: Lease | None, opened: Opened | None, *, now: datetime
+) -> datetime:
+    """Return the same moment, or our own clock's while a lease lasts, as for a clearance."""
+    certain_at = high_water_at(remembered, lease, opened, now=now)
+    if lease is None or expiry_findings(lease, now=now):
+        return certain_at
+    return max(certain_at, now)
 
 
 def clock_findings(certain_at: datetime, *, now: datetime) -> list[Finding]:
@@ -130,7 +148,7 @@ def freeze_findings(transfer: Transfer, register: Register) -> list[Finding]:
 
 
 def place_findings(
-    transfer: Transfer, register: Register, gate: Gate, *, now: datetime
+    leave: Leave, register: Register, gate: Gate, *, now: datetime
 ) -> list[Finding]:
     """Return whether so much may be let through only by a gate without a network.
 
@@ -138,26 +156,33 @@ def place_findings(
     splits an amount gets around the rule.
     """
     rule = None if register.policy is None else register.policy.isolated
-    leaving_sat = max(
-        sum(each.amount_sat for each in transfer.payments),
-        register.history.sum_sat(
-            Scope.WALLET,
-            transfer.wallet_id,
-            after_at=now - timedelta(days=1),
-            before=len(register.history),
-        ),
+    if not isinstance(rule, Isolated) or gate.mode is Mode.ISOLATED:
+        return []
+    leaving_sat = _day_sat(leave, register, now=now)
+    if leaving_sat < rule.least_sat:
+        return []
+    return [
+        finding(
+            "gate.not_isolated", gate.gate_id, amount_sat=leaving_sat, least_sat=rule.least_sat
+        )
+    ]
+
+
+def _day_sat(leave: Leave, register: Register, *, now: datetime) -> Sat:
+    """Return what was committed from the wallet within a day, and this, whenever that was."""
+    history, a_day_ago = register.history, now - timedelta(days=1)
+    of_before = [
+        amount_sat
+        for digest, amount_sat in leave.movements
+        for known in [register.committed.get(digest)]
+        if known is None or not history.is_later(known.position, a_day_ago)
+    ]
+    return history.sum_with_sat(
+        Scope.WALLET,
+        leave.transfer.wallet_id,
+        Sat(sum(of_before)),
+        # Children that share an anchor are paid together.
+        exclusive_anchor=str(leave.transfer.anchor) if leave.digest in register.passes else "",
+        after_at=a_day_ago,
+        before=len(history),
     )
-    if (
-        isinstance(rule, Isolated)
-        and gate.mode is not Mode.ISOLATED
-        and leaving_sat >= rule.least_sat
-    ):
-        return [
-            finding(
-                "gate.not_isolated",
-                gate.gate_id,
-                amount_sat=leaving_sat,
-                least_sat=rule.least_sat,
-            )
-        ]
-    return []

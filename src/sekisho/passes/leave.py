@@ -5,8 +5,9 @@ from datetime import datetime, timedelta
 
 from sekisho.kernel.digest import tagged_digest
 from sekisho.kernel.finding import Finding
+from sekisho.kernel.money import Sat
 from sekisho.passes.children import batch_transfer, child_findings
-from sekisho.passes.records import Automatic, Transfer
+from sekisho.passes.records import Automatic, Payment, Transfer
 from sekisho.passes.register import ChildHeard, Register
 from sekisho.passes.verify import standing_of, time_findings
 
@@ -20,6 +21,8 @@ class Leave:
     pass_id: str
     """Of a batch: the standing pass's id and the numbers of its children."""
     transfer: Transfer
+    movements: tuple[tuple[str, Sat], ...]
+    """The digest and the amount of each that counts against limits: the pass, or each child."""
     not_before_at: datetime
     expires_at: datetime
     findings: tuple[Finding, ...]
@@ -39,6 +42,7 @@ def leave_of(register: Register, digest: str, *, now: datetime) -> Leave | None:
             digest=digest,
             pass_id=standing.asked.pass_id,
             transfer=standing.asked.action,
+            movements=((digest, _paid_sat(standing.asked.action.payments)),),
             not_before_at=standing.asked.not_before_at,
             expires_at=standing.asked.expires_at,
             findings=(*standing.findings, *time_findings(standing, now=now)),
@@ -69,9 +73,14 @@ def _batch(register: Register, heard: ChildHeard, *, now: datetime) -> Leave | N
         digest=tagged_digest("batch", digests.encode()).hex(),
         pass_id=f"{asked.pass_id}#{name}",
         transfer=batch_transfer(asked.action, [each.child for each in batch]),
+        movements=tuple((each.digest, _paid_sat(each.child.payments)) for each in batch),
         not_before_at=max(issued),
         expires_at=min(min(issued) + valid, asked.expires_at),
         findings=tuple(
             each for member in batch for each in child_findings(register, member, now=now)
         ),
     )
+
+
+def _paid_sat(payments: tuple[Payment, ...]) -> Sat:
+    return Sat(sum(each.amount_sat for each in payments))

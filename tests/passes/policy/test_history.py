@@ -111,7 +111,10 @@ def test_sums_are_those_of_a_plain_reading(
             customers=this.customers,
             destinations=this.destinations,
         )
-        counted = kept.sum_with_sat(as_next, *key, amount, after_at=after_at, before=before)
+        anchor = as_next.exclusive_anchor
+        counted = kept.sum_with_sat(
+            *key, amount, exclusive_anchor=anchor, after_at=after_at, before=before
+        )
         assert counted == naive([*first, as_next], *key, after_at)
 
 

@@ -45,6 +45,11 @@ class Committed:
     destinations: tuple[tuple[str, Sat], ...]
     """What is paid to whom; payments to own wallets are among them."""
 
+    @property
+    def exclusive_anchor(self) -> str:
+        """The anchor, if no other movement with the same one can leave beside this; else empty."""
+        return "" if self.requester.startswith(ISSUER) else self.anchor
+
 
 ISSUER = "issuer:"
 """The requester of a child is this and the digest of its standing pass; no person's id has it."""
@@ -122,7 +127,7 @@ class History:
         number = len(self._times)
         at = movement.at
         self._times.append(max(at, self._times[-1]) if self._times else at)
-        anchor = "" if movement.requester.startswith(ISSUER) else movement.anchor
+        anchor = movement.exclusive_anchor
         for key, amount_sat in amounts_by_key(movement).items():
             counter = self._counters.get(key)
             if counter is None:
@@ -141,24 +146,26 @@ class History:
 
     def sum_with_sat(
         self,
-        this: Committed,
         scope: Scope,
         key: str,
         amount_sat: Sat,
         *,
+        exclusive_anchor: str,
         after_at: datetime,
         before: int,
     ) -> Sat:
-        """Return the same sum as it would be if `this`, moving `amount_sat` there, came next."""
+        """Return the same sum as it would be if a movement of `amount_sat` came next."""
         counter = self._counters.get((scope, key))
         if counter is None:
             return amount_sat
         first = bisect_right(self._times, after_at)
         counted = counter.total(first, before)
-        if this.requester.startswith(ISSUER):
-            return Sat(counted + amount_sat)
-        replaced = counter.largest(this.anchor, first, before)
+        replaced = counter.largest(exclusive_anchor, first, before)
         return Sat(counted + max(0, amount_sat - replaced))
+
+    def is_later(self, number: int, after_at: datetime) -> bool:
+        """Return whether that movement, counted from 0, was committed later than `after_at`."""
+        return self._times[number] > after_at
 
     def first_paid_at(self, address: str, *, before: int) -> datetime | None:
         """Return when the address was first paid by one of the first `before` movements."""

@@ -60,7 +60,12 @@ def weigh(policy: Policy, case: Case) -> Weighed:
 def counted_sat(case: Case, scope: Scope, key: str, size_sat: Sat, *, after_at: datetime) -> Sat:
     """Return what leaves under one key with this movement, later than `after_at`."""
     return case.history.sum_with_sat(
-        case.this, scope, key, size_sat, after_at=after_at, before=case.history_before
+        scope,
+        key,
+        size_sat,
+        exclusive_anchor=case.this.exclusive_anchor,
+        after_at=after_at,
+        before=case.history_before,
     )
 
 
