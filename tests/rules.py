@@ -55,6 +55,10 @@ PURE_BY_PLACE: dict[str, dict[str, str]] = {
         "btclib": "it runs the scripts of what a signer returned, and makes the digests",
         "btclib_wallet": "the scripts and keys that a descriptor derives",
     },
+    "gate/steps": {
+        "importlib.resources": "the words of the steps are a file of the package",
+        "tomllib": "they are TOML as people write it",
+    },
     "gate/read_embit": {"embit": "the other reading of a PSBT"},
     "watch/credence": {"cryptography": "the watcher verifies approvals itself"},
     "watch/voices": {"cryptography": "and hears statements itself"},

@@ -16,9 +16,9 @@ from sekisho.app import (
 )
 from sekisho.cli import holds
 from sekisho.cli.bundles import GenesisOption, pinned
-from sekisho.cli.gate_answers import answer_json, answer_line, ask_gate
+from sekisho.cli.gate_answers import answer_json, ask_gate, put_answer
 from sekisho.cli.options import JsonOption, WorkspaceOption, read_file
-from sekisho.cli.output import put_json, say
+from sekisho.cli.output import EXIT_NO, put_json, say
 from sekisho.cli.people import desk_of_name
 from sekisho.edges.gates import GATE_PUB, gate_key, keep_lease, read_granter_key
 from sekisho.edges.keepers import open_keeper
@@ -140,6 +140,7 @@ def check(
 ) -> None:
     """Clear a PSBT for signing (exit code 0), or refuse it with every reason (exit code 3).
 
+    Either answer is told step by step, with what was seen: docs/gate.md has the steps.
     With --signed, verify that what the signer returned is what was cleared, with nothing but good
     signatures. Nothing is to be broadcast before.
     """
@@ -158,7 +159,9 @@ def check(
     if json:
         put_json(answer_json(answer))
     else:
-        say(answer_line(answer))
+        put_answer(answer)
+    if answer.is_no:
+        raise typer.Exit(EXIT_NO)
 
 
 def _bundle_here(here: Installation, name: str) -> bytes:

@@ -25,9 +25,7 @@ from sekisho.edges.keys import write_new
 from sekisho.gate.reading import PSBT_SIZE_MAX_BYTES, psbt_bytes
 from sekisho.gate.records import Mode
 from sekisho.kernel.canonical import Json
-from sekisho.kernel.catalogue import findings_json
 from sekisho.kernel.errors import BadInputError
-from sekisho.kernel.finding import Refused
 from sekisho.passes.bundle import BUNDLE_MAX_BYTES
 from sekisho.passes.duress import Keeper
 
@@ -84,8 +82,6 @@ def _answered(bundle: Path, opened: OpenGate, keeper: Keeper | None) -> dict[str
         shown = psbt_bytes(_carried(psbt, limit), str(psbt))
         carried = _carried(bundle, BUNDLE_MAX_BYTES)
         said = answer_json(ask_gate(shown, back, opened, carried, None, keeper))
-    except Refused as refused:
-        said = {"answer": "no", "findings": findings_json(refused.findings)}
     except BadInputError as error:
         said = {"answer": "no", "error": str(error)}
     written = json_text.dumps(said, ensure_ascii=False, indent=2).encode() + b"\n"

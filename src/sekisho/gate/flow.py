@@ -3,12 +3,12 @@
 The answer is in the gate's own memory before anybody hears it, whichever it is.
 """
 
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from sekisho.gate.clear import clear, recall
+from sekisho.gate.gathered import Gathered
 from sekisho.gate.hold import gate_hold
 from sekisho.gate.memory import GATE_BEGAN, GATE_LEASED, Remembered, lease_request, remember
 from sekisho.gate.records import Cleared, Gate, Mode, Returned
@@ -22,12 +22,11 @@ from sekisho.gate.shut import (
     lease_in,
     place_findings,
 )
-from sekisho.journal.records import Draft, Entry
+from sekisho.journal.records import Draft
 from sekisho.journal.store import JournalStore
 from sekisho.journal.witness.last_seen import LastSeen
 from sekisho.kernel.canonical import Json
 from sekisho.kernel.digest import document_digest
-from sekisho.kernel.errors import BadInputError
 from sekisho.kernel.finding import Finding, Refused, bounded_findings, finding
 from sekisho.kernel.instants import format_instant
 from sekisho.kernel.ulid import make_ulid
@@ -35,8 +34,9 @@ from sekisho.passes.bundle import Opened, named_pass, open_bundle
 from sekisho.passes.duress import Keeper, commits
 from sekisho.passes.lease import Lease, LeaseRequest
 from sekisho.passes.leave import Leave, leave_of
-from sekisho.passes.life import GATE_CLEARED, GATE_REFUSED, Clearance, clearances
+from sekisho.passes.life import GATE_CLEARED, GATE_REFUSED, readable_clearances
 from sekisho.passes.register import Register
+from sekisho.wallets.records import Wallet
 
 GATE_RETURNED = "gate.returned"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -129,29 +129,23 @@ def check_psbt(
     now: datetime,
     keep_seen: Callable[[LastSeen], None],
     keeper: Keeper | None = None,
+    onlooker: Callable[[Gathered], None] = lambda _: None,
 ) -> Cleared:
     """Return `Cleared` if the pass allows the PSBT, or raise `Refused` with every reason.
 
     A refusal is recorded under `entry_id`. Asking again about a transaction that was cleared gives
     the same answer. The checkpoint that the bundle shows is kept with `keep_seen` first of all.
     What is on hold is told to `keeper` before anybody else hears the answer; where the roster in
-    force lists commitments, everything is on hold for a gate without one. Raises `BadInputError`,
-    and records nothing, for what is no bundle, or a memory that the gate cannot read.
+    force lists commitments, everything is on hold for a gate without one. `onlooker` is shown what
+    was gathered, and has no say. Raises `BadInputError`, and records nothing, for what is no
+    bundle, or a memory that the gate cannot read.
     """
     # Gather.
-    remembered = remember(records.memory.entries())
-    lease, findings = lease_in(papers.lease, gate)
-    if gate.mode is Mode.CO_LOCATED and records.journal is None:
-        findings.append(finding("gate.journal_missing", gate.gate_id))
-    opened: Opened | None = None
-    try:
-        opened = _opened(papers, gate, now=now)
-        keep_seen(opened.seen)
-    except Refused as refused:
-        findings.extend(refused.findings)
-    certain_at = high_water_at(remembered, lease, opened)
-    findings.extend(clock_findings(certain_at, now=now))
+    gathered, findings = _gather(psbt, papers, gate, records, now=now, keep_seen=keep_seen)
+    onlooker(gathered)
+    lease, opened, remembered = gathered.lease, gathered.opened, gathered.remembered
     # Decide.
+    findings.extend(clock_findings(gathered.certain_at, now=now))
     try:
         if opened is None:
             raise Refused(findings)  # noqa: TRY301 - recorded like every other refusal
@@ -162,7 +156,7 @@ def check_psbt(
         # Record.
         _record(cleared, records, gate, now)
     except Refused as refused:
-        body = _refusal(refused.findings, papers, certain_at)
+        body = _refusal(refused.findings, papers, gathered.certain_at)
         _write(GATE_REFUSED, body, gate, records, entry_id=entry_id, now=now)
         raise
     return cleared
@@ -177,11 +171,13 @@ def check_return(
     records: Records,
     entry_id: str,
     now: datetime,
+    onlooker: Callable[[Wallet], None] = lambda _: None,
 ) -> Returned:
     """Return what a signer made of a PSBT that this gate has cleared, if it is that, signed.
 
     Whatever happened since: the lease may have run out, the pass be void. A signature that exists
-    must be looked at. Either answer is recorded under `entry_id`. Raises `Refused`: if
+    must be looked at. Either answer is recorded under `entry_id`. `onlooker` is shown the wallet,
+    if this gate cleared the PSBT, and has no say. Raises `Refused`: if
     `gate.return_hostile` is among the reasons, somebody holds a signature over something else, and
     it can be mined: freeze, and spend its inputs to safety.
     """
@@ -190,6 +186,7 @@ def check_return(
         memory = remember(records.memory.entries())
         cleared = recall(psbt, leave, used=memory.used)
         wallet = register.wallets[cleared.wallet_id]
+        onlooker(wallet)
         found = judge_return(cleared, returned, wallet=wallet, book=register.book())
     except Refused as refused:
         body: dict[str, Json] = {
@@ -205,6 +202,39 @@ def check_return(
     }
     _write(GATE_RETURNED, body, gate, records, entry_id=entry_id, now=now)
     return found
+
+
+def _gather(
+    psbt: bytes,
+    papers: Papers,
+    gate: Gate,
+    records: Records,
+    *,
+    now: datetime,
+    keep_seen: Callable[[LastSeen], None],
+) -> tuple[Gathered, list[Finding]]:
+    """Return what there is to decide from, and why some of it is not there."""
+    remembered = remember(records.memory.entries())
+    lease, findings = lease_in(papers.lease, gate)
+    if gate.mode is Mode.CO_LOCATED and records.journal is None:
+        findings.append(finding("gate.journal_missing", gate.gate_id))
+    opened: Opened | None = None
+    try:
+        opened = _opened(papers, gate, now=now)
+        keep_seen(opened.seen)
+    except Refused as refused:
+        findings.extend(refused.findings)
+    gathered = Gathered(
+        psbt=psbt,
+        gate=gate,
+        remembered=remembered,
+        lease=lease,
+        seen=papers.seen,
+        opened=opened,
+        certain_at=high_water_at(remembered, lease, opened),
+        now=now,
+    )
+    return gathered, findings
 
 
 def _leave_then(papers: Papers, gate: Gate) -> tuple[Register, Leave]:
@@ -281,7 +311,7 @@ def _cleared(
             pass_digest=opened.pass_digest,
             register=opened.register,
             book=opened.register.book(),
-            used=(*remembered.used, *_by_others(opened.cleared)),
+            used=(*remembered.used, *readable_clearances(opened.cleared)),
             now=now,
         )
     except Refused as refused:
@@ -338,22 +368,9 @@ def _record_once(cleared: Cleared, draft: Draft, journal: JournalStore) -> None:
     except Refused:
         entries = journal.entries()
         [there] = [each for each in entries if each.entry_id == draft.entry_id]
-        found = _by_others([there])
+        found = readable_clearances([there])
         if not found:
             raise  # somebody took the place: the journal says which entry it is
         if found[0].transaction_digest != cleared.transaction_digest:
             used = finding("gate.pass_used", cleared.pass_id, txid=found[0].txid)
             raise Refused([used]) from None
-
-
-def _by_others(entries: Iterable[Entry]) -> list[Clearance]:
-    """Return the clearances in a journal that others write, too.
-
-    One that cannot be read was never a gate's: entries stand as they were written, in a chain.
-    If it stopped the gate, whoever can append anything could.
-    """
-    found: list[Clearance] = []
-    for each in entries:
-        with suppress(BadInputError):
-            found.extend(clearances([each]))
-    return found

@@ -18,6 +18,7 @@ from sekisho.gate.records import Gate, Mode
 from sekisho.kernel.errors import BadInputError
 from sekisho.kernel.finding import Finding, finding
 from sekisho.kernel.instants import format_instant
+from sekisho.kernel.money import Sat
 from sekisho.passes.bundle import Opened
 from sekisho.passes.lease import Lease, SignedLease, read_signed_lease
 from sekisho.passes.policy.history import Scope
@@ -76,7 +77,7 @@ def lease_findings(
 ) -> list[Finding]:
     """Return why a lease that was granted to this gate does not open it here and now."""
     findings = expiry_findings(lease, now=now)
-    most = _lease_max_seconds(opened.register.policy, gate)
+    most = lease_max_seconds(opened.register.policy, gate)
     if lease.expires_at - lease.granted_at > timedelta(seconds=most):
         findings.append(finding("gate.lease_too_long", gate.gate_id, age_max_seconds=most))
     if not remembered.holds(lease.memory):
@@ -108,7 +109,7 @@ def lease_findings(
     return findings
 
 
-def _lease_max_seconds(policy: Policy | None, gate: Gate) -> int:
+def lease_max_seconds(policy: Policy | None, gate: Gate) -> int:
     """Return how long a lease may be where the gate stands; without a policy not at all."""
     if policy is None:
         return 0
@@ -138,26 +139,29 @@ def place_findings(
     splits an amount gets around the rule.
     """
     rule = None if register.policy is None else register.policy.isolated
-    leaving_sat = max(
-        sum(each.amount_sat for each in transfer.payments),
-        register.history.sum_sat(
-            Scope.WALLET,
-            transfer.wallet_id,
-            after_at=now - timedelta(days=1),
-            before=len(register.history),
-        ),
-    )
-    if (
-        isinstance(rule, Isolated)
-        and gate.mode is not Mode.ISOLATED
-        and leaving_sat >= rule.least_sat
-    ):
+    leaving = leaving_sat(transfer, register, now=now)
+    if isinstance(rule, Isolated) and gate.mode is not Mode.ISOLATED and leaving >= rule.least_sat:
         return [
             finding(
                 "gate.not_isolated",
                 gate.gate_id,
-                amount_sat=leaving_sat,
+                amount_sat=leaving,
                 least_sat=rule.least_sat,
             )
         ]
     return []
+
+
+def leaving_sat(transfer: Transfer, register: Register, *, now: datetime) -> Sat:
+    """Return what leaves the wallet: with this transfer, and all that was committed in a day."""
+    return Sat(
+        max(
+            sum(each.amount_sat for each in transfer.payments),
+            register.history.sum_sat(
+                Scope.WALLET,
+                transfer.wallet_id,
+                after_at=now - timedelta(days=1),
+                before=len(register.history),
+            ),
+        )
+    )
