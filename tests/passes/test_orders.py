@@ -21,13 +21,16 @@ from world_people import NOW, QUORUM_PEOPLE
 from world_policy import OPEN_POLICY
 from world_power import COINS, HOT, adopted, agreed_by, bound, in_force, powers
 
+from sekisho.gate.evidence_gate import of_freezes, of_place
 from sekisho.gate.records import Mode
 from sekisho.gate.shut import freeze_findings, place_findings
+from sekisho.gate.steps import Evidence
 from sekisho.kernel.errors import BadInputError
 from sekisho.kernel.finding import Refused
 from sekisho.kernel.money import Sat
+from sekisho.passes.leave import Leave, leave_of
 from sekisho.passes.policy.records import Isolated
-from sekisho.passes.records import SubjectType
+from sekisho.passes.records import Pass, SubjectType
 from sekisho.passes.verify import standing_of
 from sekisho.wallets.documents import wallet_digest
 from sekisho.wallets.order import Order, OrderKind, order_bytes, order_digest, read_order
@@ -175,6 +178,17 @@ def test_under_a_freeze_coins_still_go_to_the_vault() -> None:
     asked = transfer_pass(bound(frozen), HOT, [payment(home, 1_000)], COINS[0])
     approved = agreed_by(frozen, asked)
     assert standing_of(in_force(approved), digest_of(asked)).findings == ()
+    assert told(of_freezes(leave_in(approved, asked), in_force(approved))) == ["to_vault"]
+
+
+def leave_in(world: World, asked: Pass) -> Leave:
+    leave = leave_of(in_force(world), digest_of(asked), now=NOW)
+    assert leave is not None
+    return leave
+
+
+def told(sentences: list[Evidence]) -> list[str]:
+    return [each.name for each in sentences]
 
 
 @pytest.mark.parametrize("mode", Mode)
@@ -195,6 +209,10 @@ def test_from_a_size_on_only_a_gate_without_a_network_is_asked(mode: Mode) -> No
     ):
         found = place_findings(asked.action, in_force(where), gate, now=NOW)  # type: ignore[arg-type]  # a transfer
         assert [each.code for each in found] == codes
+    here = [] if mode is Mode.CO_LOCATED else ["isolated"]
+    leave, register_ = leave_in(world, first), in_force(world)
+    place = told(of_place(gate, leave, register_, now=NOW))
+    assert place == ["leaving", "isolated_from", *here]
     later = NOW + timedelta(days=1)
     whole = in_force(agreed_by(world, again))
     assert place_findings(again.action, whole, gate, now=later) == []  # type: ignore[arg-type]  # the same

@@ -151,7 +151,7 @@ def _about_pass(gathered: Gathered, opened: Opened, leave: Leave) -> dict[int, _
     standing = standing_behind(register, opened.pass_digest)
     return {
         8: partial(evidence_gate.of_freezes, leave, register),
-        9: partial(evidence_gate.of_place, gathered, leave, register),
+        9: partial(evidence_gate.of_place, gathered.gate, leave, register, now=gathered.now),
         _PASS: partial(evidence_pass.of_statements, standing, leave),
         12: partial(evidence_pass.of_approvals, standing, register),
         _WALLET: partial(evidence_pass.of_policy, standing, register),

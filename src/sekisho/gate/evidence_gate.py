@@ -3,8 +3,10 @@
 Each function tells one step that said yes, from what it was judged by. Nothing here decides.
 """
 
+from datetime import datetime
+
 from sekisho.gate.gathered import Gathered
-from sekisho.gate.records import Mode
+from sekisho.gate.records import Gate, Mode
 from sekisho.gate.shut import lease_max_seconds, leaving_sat
 from sekisho.gate.steps import Evidence, evidence
 from sekisho.kernel.instants import format_instant
@@ -21,10 +23,10 @@ _SHORT = 16
 def of_memory(gathered: Gathered) -> list[Evidence]:
     """Tell how much the gate remembers."""
     remembered = gathered.remembered
-    beside = "isolated" if gathered.gate.mode is Mode.ISOLATED else "beside"
+    alone = gathered.gate.mode is Mode.ISOLATED
     return [
         evidence("memory", size=remembered.size, used=len(remembered.used)),
-        evidence(beside),
+        evidence("isolated") if alone else evidence("beside"),
     ]
 
 
@@ -103,25 +105,22 @@ def of_journal_kept(lease: Lease, opened: Opened) -> list[Evidence]:
 
 def of_freezes(leave: Leave, register: Register) -> list[Evidence]:
     """Tell which orders there are."""
-    wallet_id = leave.transfer.wallet_id
-    frozen = register.frozen & {"", wallet_id}
-    return [
-        evidence(
-            "to_vault" if frozen else "not_frozen", orders=register.orders, wallet_id=wallet_id
-        )
-    ]
+    wallet_id, orders = leave.transfer.wallet_id, register.orders
+    if register.frozen & {"", wallet_id}:
+        return [evidence("to_vault", orders=orders, wallet_id=wallet_id)]
+    return [evidence("not_frozen", orders=orders, wallet_id=wallet_id)]
 
 
-def of_place(gathered: Gathered, leave: Leave, register: Register) -> list[Evidence]:
+def of_place(gate: Gate, leave: Leave, register: Register, *, now: datetime) -> list[Evidence]:
     """Tell how much leaves, and from which size on where the gate stands matters."""
-    leaving = leaving_sat(leave.transfer, register, now=gathered.now)
+    leaving = leaving_sat(leave.transfer, register, now=now)
     rule = None if register.policy is None else register.policy.isolated
     asked = (
         evidence("isolated_from", least_sat=rule.least_sat)
         if isinstance(rule, Isolated)
         else evidence("isolated_never")
     )
-    here = [evidence("isolated")] if gathered.gate.mode is Mode.ISOLATED else []
+    here = [evidence("isolated")] if gate.mode is Mode.ISOLATED else []
     left = evidence("leaving", wallet_id=leave.transfer.wallet_id, leaving_sat=leaving)
     return [left, asked, *here]
 
