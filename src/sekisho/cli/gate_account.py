@@ -53,16 +53,16 @@ def refusal(account: Sequence[Told]) -> Evidence:
     return evidence("refused", no=len(no), steps=len(account), numbers=", ".join(no))
 
 
-def put_yes(account: Sequence[Told], verdict: Evidence) -> None:
-    """Write every step with what it saw, and the verdict last."""
-    sheet = _Sheet()
+def put_yes(account: Sequence[Told], verdict: Evidence, console: Console | None = None) -> None:
+    """Write every step with what it saw, and the verdict last; on standard output unless told."""
+    sheet = _Sheet(console or terminal())
     _put_parts(sheet, account)
     sheet.put_line(verdict.says(sheet.spoken), style="bold green")
 
 
-def put_no(account: Sequence[Told]) -> None:
-    """Write the verdict, the steps that say no and what to do, then all others."""
-    sheet, verdict = _Sheet(), refusal(account)
+def put_no(account: Sequence[Told], console: Console | None = None) -> None:
+    """Write the verdict, the steps that say no and what to do, then all others, the same way."""
+    sheet, verdict = _Sheet(console or terminal()), refusal(account)
     sheet.put_line(verdict.says(sheet.spoken), style="bold red")
     sheet.put_line("")
     for told in account:
@@ -113,9 +113,9 @@ def wrapped(text: Text, width: int) -> Sequence[Text]:
 class _Sheet:
     """A page of steps: mark, number and title on the left, sentences on the right."""
 
-    def __init__(self) -> None:
+    def __init__(self, console: Console) -> None:
         self.spoken: Language = language()
-        self._console: Console = terminal()
+        self._console = console
         if not self._console.is_terminal or self._console.width > _WIDTH:
             self._console.width = _WIDTH
         titles = [each.title[self.spoken] for each in steps()]

@@ -3,8 +3,9 @@
     NAME.bundle, NAME.psbt     → NAME.cleared.json, or NAME.refused.json
     and NAME.signed.psbt       → NAME.signed.json with the transaction, or NAME.signed-refused.json
 
-NAME is of a-z, 0-9, '.', '_' and '-'. An answer is never overwritten: it is taken out of the
-folder, or it stands. Carry in a folder that holds none: one that lies there already is not ours.
+NAME is of a-z, 0-9, '.', '_' and '-'. Each file has the account of its answer, step by step. An
+answer is never overwritten: it is taken out of the folder, or it stands. Carry in a folder that
+holds none: one that lies there already is not ours.
 """
 
 import json as json_text
@@ -62,11 +63,19 @@ def inbox(
         put_json({"answers": answers})
     else:
         for name, said in answers.items():
-            say(f"{name}: {said['answer']}")
+            say(f"{name}: {said['answer']}{_by_steps(said)}")
         if not answers:
             say("Nothing waits for an answer.")
     if any(each["answer"] == "no" for each in answers.values()):
         raise typer.Exit(EXIT_NO)
+
+
+def _by_steps(said: dict[str, Json]) -> str:
+    """Return which steps said no; the file has their reasons."""
+    told = said.get("steps")
+    steps = told if isinstance(told, list) else []
+    no = [str(each["step"]) for each in steps if isinstance(each, dict) and each["state"] == "no"]
+    return f", by step {', '.join(no)}" if no else ""
 
 
 def _answered(bundle: Path, opened: OpenGate, keeper: Keeper | None) -> dict[str, Json] | None:
