@@ -7,7 +7,7 @@
 The granter and the journal's key are always the same; nothing here is random.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,7 +18,9 @@ from gate_scene import Attempt
 from journal_world import SIGNER
 from world_people import NOW
 
-from sekisho.gate.flow import Papers, Records, ask_lease, begin_memory, check_psbt
+from sekisho.gate.flow import Papers, Records, check_psbt
+from sekisho.gate.gathered import Gathered
+from sekisho.gate.leases.flow import ask_lease, begin_memory
 from sekisho.gate.records import Cleared, Gate, Mode
 from sekisho.journal.checkpoints import sign_checkpoint
 from sekisho.journal.merkle import EMPTY_ROOT, Frontier, leaf_hash
@@ -123,6 +125,7 @@ def check(
     number: int = 1,
     now: datetime = NOW,
     keeper: Keeper | None = None,
+    onlooker: Callable[[Gathered], None] = lambda _: None,
 ) -> Cleared:
     """Return what the gate answers, or raise its refusal."""
     return check_psbt(
@@ -134,11 +137,17 @@ def check(
         now=now,
         keep_seen=lambda _: None,
         keeper=keeper,
+        onlooker=onlooker,
     )
 
 
 def ask_gate(
-    attempt: Attempt, journal: JournalStore, number: int = 1, *, keeper: Keeper | None = None
+    attempt: Attempt,
+    journal: JournalStore,
+    number: int = 1,
+    *,
+    keeper: Keeper | None = None,
+    onlooker: Callable[[Gathered], None] = lambda _: None,
 ) -> Cleared:
     """Return what a gate that stands beside the journal, and has just begun, answers."""
     gate = gate_of(attempt.genesis)
@@ -154,4 +163,5 @@ def ask_gate(
             number=number,
             now=attempt.now,
             keeper=keeper,
+            onlooker=onlooker,
         )

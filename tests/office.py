@@ -30,6 +30,8 @@ from world_coins import (
 )
 
 from sekisho.app import current_time, installation, new_id
+from sekisho.chains.bitcoin.addresses import script_of
+from sekisho.chains.bitcoin.networks import Network
 from sekisho.chains.bitcoin.transaction import Transaction, TxOut
 from sekisho.cli import run
 from sekisho.journal.records import Draft
@@ -191,6 +193,25 @@ def spending_of(*paid: tuple[str, int], fee_sat: int = 2_000) -> Transaction:
 def codes(said: Any) -> set[str]:  # noqa: ANN401 - JSON
     """Return the codes of a document's findings."""
     return {each["code"] for each in said["findings"]}
+
+
+def allow_list(office: Office, *labels: tuple[str, str]) -> str:
+    """Write an allow-list of addresses with their labels; return its file."""
+    path = office.root / "allow-list.json"
+    destinations = [
+        {
+            "address": address,
+            "script": script_of(address, Network.MAIN, "address").hex(),
+            "label": label,
+            "owner": "関所銀行株式会社",
+            "note": "",
+            "proof": None,
+        }
+        for address, label in labels
+    ]
+    document = {"format": "sekisho/allow-list/v1", "chain": WALLET.chain}
+    path.write_text(json.dumps(document | {"destinations": destinations}), encoding="utf-8")
+    return str(path)
 
 
 @cache

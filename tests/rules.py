@@ -60,6 +60,10 @@ PURE_BY_PLACE: dict[str, dict[str, str]] = {
         "btclib_secp256k1": "the gate's own signatures, by libsecp256k1",
         "btclib_wallet": "the gate's own key, derived",
     },
+    "gate/steps": {
+        "importlib.resources": "the words of the steps are a file of the package",
+        "tomllib": "they are TOML as people write it",
+    },
     "gate/read_embit": {"embit": "the other reading of a PSBT"},
     "watch/credence": {"cryptography": "the watcher verifies approvals itself"},
     "watch/voices": {"cryptography": "and hears statements itself"},

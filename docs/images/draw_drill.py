@@ -34,10 +34,14 @@ def main() -> None:
     )
     page = Path("build/drill/dmm-2024/index.html")
     console.print(story(played.outcome, [page], "en"))
-    drawn = console.export_svg(title="make drill", theme=PAPER)
-    # The picture must not fetch fonts from anywhere when somebody looks at it.
-    drawn = re.sub(r"@font-face \{.*?\}\s*", "", drawn, flags=re.DOTALL)
-    (HERE / "drill.svg").write_text(drawn.replace("Fira Code", "DejaVu Sans Mono"))
+    (HERE / "drill.svg").write_text(drawn(console, title="make drill"))
+
+
+def drawn(console: Console, *, title: str) -> str:
+    """Return what was printed as a picture, which fetches no fonts from anywhere."""
+    picture = console.export_svg(title=title, theme=PAPER)
+    picture = re.sub(r"@font-face \{.*?\}\s*", "", picture, flags=re.DOTALL)
+    return picture.replace("Fira Code", "DejaVu Sans Mono")
 
 
 if __name__ == "__main__":

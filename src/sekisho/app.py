@@ -24,7 +24,8 @@ from sekisho.edges.gates import (
 from sekisho.edges.keys import write_new
 from sekisho.edges.workspace import Workspace, create_workspace, open_workspace, pin_genesis
 from sekisho.gate.cosigner import Cosigner
-from sekisho.gate.flow import Papers, begin_memory
+from sekisho.gate.flow import Papers
+from sekisho.gate.leases.flow import begin_memory
 from sekisho.gate.records import Gate
 from sekisho.journal.checkpoints import open_checkpoint
 from sekisho.journal.entries import entry_hash

@@ -1,14 +1,11 @@
 """What a quorum puts in force by hand: policies explained, allow-lists, key registers."""
 
-import json
 from pathlib import Path
 
 import pytest
-from office import PAYEE, WALLET, Office, codes, opened
+from office import PAYEE, WALLET, Office, allow_list, codes, opened
 from wallet_keys import registered
 
-from sekisho.chains.bitcoin.addresses import script_of
-from sekisho.chains.bitcoin.networks import Network
 from sekisho.wallets.key_register import KeyRegister, key_register_bytes
 
 LISTED_ONLY = (
@@ -20,25 +17,6 @@ LISTED_ONLY = (
 @pytest.fixture
 def office(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Office:
     return opened(tmp_path, capsys)
-
-
-def allow_list(office: Office, *labels: tuple[str, str]) -> str:
-    """Write an allow-list of addresses with their labels; return its file."""
-    path = office.root / "allow-list.json"
-    destinations = [
-        {
-            "address": address,
-            "script": script_of(address, Network.MAIN, "address").hex(),
-            "label": label,
-            "owner": "関所銀行株式会社",
-            "note": "",
-            "proof": None,
-        }
-        for address, label in labels
-    ]
-    document = {"format": "sekisho/allow-list/v1", "chain": WALLET.chain}
-    path.write_text(json.dumps(document | {"destinations": destinations}), encoding="utf-8")
-    return str(path)
 
 
 def test_every_rule_of_the_policy_is_explained(office: Office) -> None:

@@ -62,7 +62,7 @@ def hold_the_quick_start(tmp_path: Path, path: str) -> None:
     said = run.stdout
     assert "3P8MfdM4pULv7ozdQvfwAqNF29zAjmnUYD is ours: wallet cold-1" in said
     assert "cold-1: 4,703.00000000 BTC" in said
-    assert "Refused." in said
+    assert "Refused: 2 of 20 steps say no (18, 19). Nothing may be signed or sent." in said
     for code in ("gate.payment_not_allowed", "gate.lookalike", "gate.feerate_too_high"):
         assert f"[{code}]" in said
     assert "DEVIATING" in said

@@ -205,7 +205,9 @@ def check(told: list[str]) -> None:
     assert whole.count("proven: whoever holds it signed this exchange's challenge") >= 3
     assert "Signed: approve. Carry for-dave.bundle.statement to the server." in whole
     assert "The policy says yes." in whole
-    assert "is what the pass allows, and nothing more." in whole
+    assert "is what the pass allows, and nothing more." in " ".join(whole.split())
+    assert re.search(r"^ ✓  3 Journal +Entries 1 to \d+, chained", whole, re.MULTILINE)
+    assert "Witness witness.example cosigned it at" in whole
     assert "[gate.payment_not_allowed]" in whole
     last, refused = told[-2:]
     assert "cosigned by witness.example" in last

@@ -20,7 +20,9 @@ from world_people import NOW, key_of
 from world_power import HOT, agreed_by, bound
 
 from sekisho.chains.bitcoin.transaction import TxOut
+from sekisho.gate.account import account_of
 from sekisho.gate.flow import Papers, Records, check_return
+from sekisho.gate.gathered import Gathered
 from sekisho.gate.memory import remember
 from sekisho.gate.records import Mode
 from sekisho.journal.store import JournalStore
@@ -28,6 +30,7 @@ from sekisho.journal.witness.cosignatures import WitnessSigner
 from sekisho.kernel.finding import Refused
 from sekisho.kernel.money import Sat
 from sekisho.kernel.ulid import make_ulid
+from sekisho.passes.bundle import Opened, open_bundle
 from sekisho.passes.lease import LeaseRequest, sign_request
 from sekisho.passes.records import Pass
 from sekisho.watch.flow import judge_parsed, open_watch
@@ -220,3 +223,22 @@ def test_of_what_no_witness_has_seen_yet_a_lease_says_nothing() -> None:
 
 def test_the_pass_of_these_tests_is_in_its_bundle() -> None:
     assert digest_of(ASKED).encode() in bundle_of(WORLD, ASKED)
+
+
+# What is told of it ------------------------------------------------------------------------------
+
+
+def test_the_account_names_the_witnesses(memory: JournalStore) -> None:
+    gathered: list[Gathered] = []
+    bundle = bundle_of(WORLD, ASKED, by=BOTH)
+    for seen in (None, *(each.seen for each in opened(bundle))):
+        papers = Papers(bundle=bundle, lease=lease_for(DEVICE, memory), seen=seen)
+        check(PSBT, DEVICE, memory, papers, onlooker=gathered.append)
+    first, again = (account_of(each, ())[2].evidence for each in gathered)
+    assert [each.name for each in first] == ["bundle", "cosigned", "cosigned", "seen_first"]
+    assert again[-1].name == "seen_before"
+
+
+def opened(bundle: bytes) -> list[Opened]:
+    genesis = DEVICE.genesis_digest
+    return [open_bundle(bundle, genesis_digest=genesis, seen=None, now=NOW, where="x")]

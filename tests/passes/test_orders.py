@@ -34,14 +34,16 @@ from world_power import (
     standing_pass,
 )
 
+from sekisho.gate.evidence_gate import of_freezes, of_place
 from sekisho.gate.records import Gate, Mode
 from sekisho.gate.shut import freeze_findings, place_findings
+from sekisho.gate.steps import Evidence
 from sekisho.kernel.errors import BadInputError
 from sekisho.kernel.finding import Refused
 from sekisho.kernel.money import Sat
-from sekisho.passes.leave import leave_of
+from sekisho.passes.leave import Leave, leave_of
 from sekisho.passes.policy.records import Isolated
-from sekisho.passes.records import SubjectType
+from sekisho.passes.records import Pass, SubjectType
 from sekisho.passes.verify import standing_of
 from sekisho.wallets.documents import wallet_digest
 from sekisho.wallets.order import Order, OrderKind, order_bytes, order_digest, read_order
@@ -192,6 +194,17 @@ def test_under_a_freeze_coins_still_go_to_the_vault() -> None:
     asked = transfer_pass(bound(frozen), HOT, [payment(home, 1_000)], COINS[0])
     approved = agreed_by(frozen, asked)
     assert standing_of(in_force(approved), digest_of(asked)).findings == ()
+    assert told(of_freezes(leave_in(approved, asked), in_force(approved))) == ["to_vault"]
+
+
+def leave_in(world: World, asked: Pass) -> Leave:
+    leave = leave_of(in_force(world), digest_of(asked), now=NOW)
+    assert leave is not None
+    return leave
+
+
+def told(sentences: list[Evidence]) -> list[str]:
+    return [each.name for each in sentences]
 
 
 @pytest.mark.parametrize("mode", Mode)
@@ -211,6 +224,9 @@ def test_from_a_size_on_only_a_gate_without_a_network_is_asked(mode: Mode) -> No
         (agreed_by(base, large), large, beyond),
     ):
         assert placed(where, digest_of(asked), gate) == codes
+    here = [] if mode is Mode.CO_LOCATED else ["isolated"]
+    place = told(of_place(gate, leave_in(world, first), in_force(world), now=NOW))
+    assert place == ["leaving", "isolated_from", *here]
     whole = agreed_by(world, again)
     assert placed(whole, digest_of(again), gate, now=NOW + DAY) == []
 

@@ -16,14 +16,14 @@ from sekisho.app import (
 )
 from sekisho.cli import cosigner, holds
 from sekisho.cli.bundles import GenesisOption, pinned
-from sekisho.cli.gate_answers import answer_json, answer_line, ask_gate
+from sekisho.cli.gate_answers import answer_json, ask_gate, put_answer
 from sekisho.cli.options import JsonOption, WorkspaceOption, read_file
-from sekisho.cli.output import put_json, say
+from sekisho.cli.output import EXIT_NO, put_json, say
 from sekisho.cli.people import desk_of_name
 from sekisho.edges.gates import GATE_PUB, gate_key, keep_lease, read_granter_key
 from sekisho.edges.keepers import open_keeper
 from sekisho.edges.keys import write_new
-from sekisho.gate.flow import ask_lease, take_lease
+from sekisho.gate.leases.flow import ask_lease, take_lease
 from sekisho.gate.reading import PSBT_SIZE_MAX_BYTES, psbt_bytes
 from sekisho.gate.records import Gate, Mode
 from sekisho.kernel.errors import BadInputError
@@ -141,6 +141,7 @@ def check(
 ) -> None:
     """Clear a PSBT for signing (exit code 0), or refuse it with every reason (exit code 3).
 
+    Either answer is told step by step, with what was seen: docs/gate.md has the steps.
     With --signed, verify that what the signer returned is what was cleared, with nothing but good
     signatures. Nothing is to be broadcast before.
     """
@@ -159,7 +160,9 @@ def check(
     if json:
         put_json(answer_json(answer))
     else:
-        say(answer_line(answer))
+        put_answer(answer)
+    if answer.is_no:
+        raise typer.Exit(EXIT_NO)
 
 
 def _bundle_here(here: Installation, name: str) -> bytes:

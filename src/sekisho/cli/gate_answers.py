@@ -1,16 +1,48 @@
 """The gate's answer to a PSBT and to what the signer returned, as commands tell it."""
 
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TypeAlias
 
 from sekisho.app import Installation, OpenGate, current_time, new_id
+from sekisho.cli.gate_account import account_json, put_no, put_yes
+from sekisho.cli.output import language, notes, put_findings, say
 from sekisho.edges.gates import keep_seen
+from sekisho.gate.account import (
+    ASKED_AGAIN,
+    State,
+    Told,
+    account_of,
+    account_of_return,
+)
 from sekisho.gate.flow import Records, check_psbt, check_return, sign_last
+from sekisho.gate.gathered import Gathered
 from sekisho.gate.records import Cleared, Returned
+from sekisho.gate.steps import Evidence, evidence
 from sekisho.kernel.canonical import Json
+from sekisho.kernel.catalogue import findings_json
+from sekisho.kernel.finding import Refused
 from sekisho.passes.duress import Keeper
+from sekisho.wallets.records import Wallet
 
-Answer: TypeAlias = Cleared | Returned
-"""A yes: to a PSBT, or to what the signer made of it. A no is `Refused`."""
+Answer: TypeAlias = Cleared | Returned | Refused
+"""A yes to a PSBT, or to what the signer made of it; or a no."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answered:
+    """An answer, written down already, and the account of it."""
+
+    answer: Answer
+    account: tuple[Told, ...]
+    """Empty if it could not be made: the answer does not wait for it."""
+
+    @property
+    def is_no(self) -> bool:
+        """Whether nothing may be signed or sent."""
+        return isinstance(self.answer, Refused)
 
 
 def ask_gate(
@@ -20,15 +52,47 @@ def ask_gate(
     bundle: bytes,
     here: Installation | None,
     keeper: Keeper | None,
-) -> Answer:
-    """Return the gate's yes to a PSBT, or to what a signer made of it if that is given.
-
-    Raises `Refused` with every reason, already written down.
-    """
-    now, papers = current_time(), opened.papers(bundle)
+) -> Answered:
+    """Return the gate's answer to a PSBT, or to what a signer made of it if that is given."""
     records = Records(memory=opened.memory, journal=None if here is None else here.journal)
     if signed is not None:
-        found = check_return(
+        return _ask_about_return(psbt, signed, opened, bundle, records, keeper)
+    now = current_time()
+    gathered: list[Gathered] = []
+    answer: Answer
+    try:
+        answer = check_psbt(
+            psbt,
+            opened.papers(bundle),
+            gate=opened.gate,
+            records=records,
+            entry_id=new_id(now),
+            now=now,
+            keep_seen=lambda seen: keep_seen(opened.folder, seen),
+            keeper=keeper,
+            onlooker=gathered.append,
+        )
+    except Refused as refused:
+        answer = refused
+    findings = answer.findings if isinstance(answer, Refused) else ()
+    return _accounted(answer, lambda: account_of(gathered[0], findings))
+
+
+def _ask_about_return(
+    psbt: bytes,
+    signed: bytes,
+    opened: OpenGate,
+    bundle: bytes,
+    records: Records,
+    keeper: Keeper | None,
+) -> Answered:
+    now, papers = current_time(), opened.papers(bundle)
+    wallets: list[Wallet] = []
+    asked_again: list[Gathered] = []
+    answer: Returned | Refused
+    came: Returned | None = None
+    try:
+        answer = came = check_return(
             psbt,
             signed,
             papers,
@@ -36,12 +100,11 @@ def ask_gate(
             records=records,
             entry_id=new_id(now),
             now=now,
+            onlooker=wallets.append,
         )
-        return (
-            found
-            if opened.cosigner is None
-            else sign_last(
-                found,
+        if opened.cosigner is not None:
+            answer = sign_last(
+                came,
                 papers,
                 key=opened.cosigner,
                 gate=opened.gate,
@@ -50,43 +113,76 @@ def ask_gate(
                 now=now,
                 keep_seen=lambda seen: keep_seen(opened.folder, seen),
                 keeper=keeper,
+                onlooker=asked_again.append,
             )
-        )
-    return check_psbt(
-        psbt,
-        papers,
-        gate=opened.gate,
-        records=records,
-        entry_id=new_id(now),
-        now=now,
-        keep_seen=lambda seen: keep_seen(opened.folder, seen),
-        keeper=keeper,
+    except Refused as refused:
+        answer = refused
+    wallet = wallets[0] if wallets else None
+
+    def account() -> tuple[Told, ...]:
+        if not isinstance(answer, Refused):
+            return account_of_return(psbt, wallet, answer, asked_again=bool(asked_again))
+        if came is None:
+            return account_of_return(psbt, wallet, answer.findings)
+        again = account_of(asked_again[0], answer.findings)
+        return (*again, *account_of_return(psbt, wallet, came))
+
+    return _accounted(answer, account)
+
+
+def _accounted(answer: Answer, make: Callable[[], tuple[Told, ...]]) -> Answered:
+    try:
+        return Answered(answer=answer, account=make())
+    except Exception:  # noqa: BLE001 - the answer stands, whatever is wrong with its account
+        traceback.print_exc(file=sys.stderr)
+        notes().print(evidence("not_told").says(language()), markup=False)
+        return Answered(answer=answer, account=())
+
+
+def answer_json(answered: Answered) -> dict[str, Json]:
+    """Return an answer as a document, with its account."""
+    steps = account_json(answered.account)
+    match answered.answer:
+        case Cleared() as cleared:
+            return {
+                "answer": "cleared",
+                "pass_digest": cleared.pass_digest,
+                "txid": cleared.txid,
+                "findings": [],
+                "steps": steps,
+            }
+        case Returned() as returned:
+            return {
+                "answer": "signed",
+                "pass_digest": returned.cleared.pass_digest,
+                "txid": returned.txid,
+                "complete": returned.complete,
+                "transaction": returned.transaction.hex(),
+                "findings": [],
+                "steps": steps,
+            }
+        case Refused() as refused:
+            return {"answer": "no", "findings": findings_json(refused.findings), "steps": steps}
+
+
+def put_answer(answered: Answered) -> None:
+    """Write an answer for people, with its account."""
+    match answered.answer:
+        case Refused() as refused if answered.account:
+            put_no(answered.account)
+        case Refused() as refused:
+            say("Refused.")
+            put_findings(refused.findings)
+        case answer:
+            put_yes(answered.account, _verdict(answer, answered.account))
+
+
+def _verdict(answer: Cleared | Returned, account: Sequence[Told]) -> Evidence:
+    if isinstance(answer, Cleared):
+        return evidence("cleared", txid=answer.txid)
+    if not answer.complete:
+        return evidence("signed_some")
+    asked_again = any(
+        each.step.number == ASKED_AGAIN and each.state is State.YES for each in account
     )
-
-
-def answer_json(answer: Answer) -> dict[str, Json]:
-    """Return an answer as a document."""
-    if isinstance(answer, Cleared):
-        return {
-            "answer": "cleared",
-            "pass_digest": answer.pass_digest,
-            "txid": answer.txid,
-            "findings": [],
-        }
-    return {
-        "answer": "signed",
-        "pass_digest": answer.cleared.pass_digest,
-        "txid": answer.txid,
-        "complete": answer.complete,
-        "transaction": answer.transaction.hex(),
-        "findings": [],
-    }
-
-
-def answer_line(answer: Answer) -> str:
-    """Return an answer for people."""
-    if isinstance(answer, Cleared):
-        return f"Cleared: transaction {answer.txid} is what the pass allows, and nothing more."
-    if answer.complete:
-        return f"Signed: transaction {answer.txid} is complete, and may be broadcast."
-    return "Signed so far: every signature is good; more are needed."
+    return evidence("signed_last" if asked_again else "signed_all", txid=answer.txid)

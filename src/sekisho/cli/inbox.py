@@ -3,8 +3,9 @@
     NAME.bundle, NAME.psbt     → NAME.cleared.json, or NAME.refused.json
     and NAME.signed.psbt       → NAME.signed.json with the transaction, or NAME.signed-refused.json
 
-NAME is of a-z, 0-9, '.', '_' and '-'. An answer is never overwritten: it is taken out of the
-folder, or it stands. Carry in a folder that holds none: one that lies there already is not ours.
+NAME is of a-z, 0-9, '.', '_' and '-'. Each file has the account of its answer, step by step. An
+answer is never overwritten: it is taken out of the folder, or it stands. Carry in a folder that
+holds none: one that lies there already is not ours.
 """
 
 import json as json_text
@@ -25,9 +26,7 @@ from sekisho.edges.keys import write_new
 from sekisho.gate.reading import PSBT_SIZE_MAX_BYTES, psbt_bytes
 from sekisho.gate.records import Mode
 from sekisho.kernel.canonical import Json
-from sekisho.kernel.catalogue import findings_json
 from sekisho.kernel.errors import BadInputError
-from sekisho.kernel.finding import Refused
 from sekisho.passes.bundle import BUNDLE_MAX_BYTES
 from sekisho.passes.duress import Keeper
 
@@ -64,11 +63,19 @@ def inbox(
         put_json({"answers": answers})
     else:
         for name, said in answers.items():
-            say(f"{name}: {said['answer']}")
+            say(f"{name}: {said['answer']}{_by_steps(said)}")
         if not answers:
             say("Nothing waits for an answer.")
     if any(each["answer"] == "no" for each in answers.values()):
         raise typer.Exit(EXIT_NO)
+
+
+def _by_steps(said: dict[str, Json]) -> str:
+    """Return which steps said no; the file has their reasons."""
+    told = said.get("steps")
+    steps = told if isinstance(told, list) else []
+    no = [str(each["step"]) for each in steps if isinstance(each, dict) and each["state"] == "no"]
+    return f", by step {', '.join(no)}" if no else ""
 
 
 def _answered(bundle: Path, opened: OpenGate, keeper: Keeper | None) -> dict[str, Json] | None:
@@ -84,8 +91,6 @@ def _answered(bundle: Path, opened: OpenGate, keeper: Keeper | None) -> dict[str
         shown = psbt_bytes(_carried(psbt, limit), str(psbt))
         carried = _carried(bundle, BUNDLE_MAX_BYTES)
         said = answer_json(ask_gate(shown, back, opened, carried, None, keeper))
-    except Refused as refused:
-        said = {"answer": "no", "findings": findings_json(refused.findings)}
     except BadInputError as error:
         said = {"answer": "no", "error": str(error)}
     written = json_text.dumps(said, ensure_ascii=False, indent=2).encode() + b"\n"

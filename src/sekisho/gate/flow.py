@@ -3,20 +3,19 @@
 The answer is in the gate's own memory before anybody hears it, whichever it is.
 """
 
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from sekisho.gate.clear import clear, recall
 from sekisho.gate.cosigner import Cosigner, cosign, enough_others, terms_for
+from sekisho.gate.gathered import Gathered
 from sekisho.gate.hold import gate_hold
-from sekisho.gate.memory import GATE_BEGAN, GATE_LEASED, Remembered, lease_request, remember
+from sekisho.gate.memory import Remembered, remember
 from sekisho.gate.records import Cleared, Gate, Mode, Returned
 from sekisho.gate.returned import judge_return
 from sekisho.gate.shut import (
     clock_findings,
-    expiry_findings,
     freeze_findings,
     high_water_at,
     lease_findings,
@@ -24,21 +23,20 @@ from sekisho.gate.shut import (
     lived_until_at,
     place_findings,
 )
-from sekisho.journal.records import Draft, Entry
+from sekisho.journal.records import Draft
 from sekisho.journal.store import JournalStore
 from sekisho.journal.witness.last_seen import LastSeen
 from sekisho.kernel.canonical import Json
 from sekisho.kernel.digest import document_digest
-from sekisho.kernel.errors import BadInputError
 from sekisho.kernel.finding import Finding, Refused, bounded_findings, finding
 from sekisho.kernel.instants import format_instant
 from sekisho.kernel.ulid import make_ulid
 from sekisho.passes.bundle import Opened, named_pass, open_bundle
 from sekisho.passes.duress import Keeper, commits
-from sekisho.passes.lease import Lease, LeaseRequest
 from sekisho.passes.leave import Leave, leave_of
-from sekisho.passes.life import GATE_CLEARED, GATE_REFUSED, Clearance, clearances
+from sekisho.passes.life import GATE_CLEARED, GATE_REFUSED, readable_clearances
 from sekisho.passes.register import Register
+from sekisho.wallets.records import Wallet
 
 GATE_RETURNED = "gate.returned"
 GATE_SIGNED = "gate.signed"
@@ -69,60 +67,6 @@ class Records:
     transactions under one pass, one at most is answered yes. Elsewhere the anchor does that."""
 
 
-def begin_memory(memory: JournalStore, gate: Gate, *, now: datetime) -> None:
-    """Write the first entry of a new gate's memory."""
-    memory.append(
-        Draft(
-            entry_id=make_ulid(_EPOCH, b"gatebegins"),
-            at=now,
-            kind=GATE_BEGAN,
-            actor=gate.gate_id,
-            body={
-                "genesis_digest": gate.genesis_digest,
-                "granter_key": gate.granter_key.hex(),
-                "mode": gate.mode.value,
-            },
-        )
-    )
-
-
-def ask_lease(memory: JournalStore, gate: Gate) -> LeaseRequest:
-    """Return what the gate shows to whoever grants leases."""
-    return lease_request(remember(memory.entries()), gate)
-
-
-def take_lease(
-    memory: JournalStore, gate: Gate, data: bytes, *, entry_id: str, now: datetime
-) -> Lease:
-    """Take a lease, and write its number down: an older one is no good from then on.
-
-    Raises `Refused` for one that is not this gate's, has run out, or is older than the last. One
-    that has not run out vouches for the moment that is written with it: a clock that is years
-    ahead takes none, and shuts no gate.
-    """
-    lease, findings = lease_in(data, gate)
-    if lease is None:
-        raise Refused(findings)
-    findings = expiry_findings(lease, now=now)
-    taken = remember(memory.entries()).lease_number
-    if lease.number < taken:
-        findings.append(
-            finding("gate.lease_superseded", gate.gate_id, number=lease.number, taken=taken)
-        )
-    if findings:
-        raise Refused(findings)
-    memory.append(
-        Draft(
-            entry_id=entry_id,
-            at=now,
-            kind=GATE_LEASED,
-            actor=gate.gate_id,
-            body={"number": lease.number},
-        )
-    )
-    return lease
-
-
 def check_psbt(
     psbt: bytes,
     papers: Papers,
@@ -133,29 +77,23 @@ def check_psbt(
     now: datetime,
     keep_seen: Callable[[LastSeen], None],
     keeper: Keeper | None = None,
+    onlooker: Callable[[Gathered], None] = lambda _: None,
 ) -> Cleared:
     """Return `Cleared` if the pass allows the PSBT, or raise `Refused` with every reason.
 
     A refusal is recorded under `entry_id`. Asking again about a transaction that was cleared gives
     the same answer. The checkpoint that the bundle shows is kept with `keep_seen` first of all.
     What is on hold is told to `keeper` before anybody else hears the answer; where the roster in
-    force lists commitments, everything is on hold for a gate without one. Raises `BadInputError`,
-    and records nothing, for what is no bundle, or a memory that the gate cannot read.
+    force lists commitments, everything is on hold for a gate without one. `onlooker` is shown what
+    was gathered, and has no say. Raises `BadInputError`, and records nothing, for what is no
+    bundle, or a memory that the gate cannot read.
     """
     # Gather.
-    remembered = remember(records.memory.entries())
-    lease, findings = lease_in(papers.lease, gate)
-    if gate.mode is Mode.CO_LOCATED and records.journal is None:
-        findings.append(finding("gate.journal_missing", gate.gate_id))
-    opened: Opened | None = None
-    try:
-        opened = _opened(papers, gate, now=now)
-        keep_seen(opened.seen)
-    except Refused as refused:
-        findings.extend(refused.findings)
-    certain_at = high_water_at(remembered, lease, opened, now=now)
-    findings.extend(clock_findings(certain_at, now=now))
+    gathered, findings = _gather(psbt, papers, gate, records, now=now, keep_seen=keep_seen)
+    onlooker(gathered)
+    lease, opened, remembered = gathered.lease, gathered.opened, gathered.remembered
     # Decide.
+    findings.extend(clock_findings(gathered.certain_at, now=now))
     try:
         if opened is None:
             raise Refused(findings)  # noqa: TRY301 - recorded like every other refusal
@@ -166,7 +104,7 @@ def check_psbt(
         # Record.
         _record(cleared, records, gate, now)
     except Refused as refused:
-        body = _refusal(refused.findings, papers, certain_at)
+        body = _refusal(refused.findings, papers, gathered.certain_at)
         _write(GATE_REFUSED, body, gate, records, entry_id=entry_id, now=now)
         raise
     return cleared
@@ -181,11 +119,13 @@ def check_return(
     records: Records,
     entry_id: str,
     now: datetime,
+    onlooker: Callable[[Wallet], None] = lambda _: None,
 ) -> Returned:
     """Return what a signer made of a PSBT that this gate has cleared, if it is that, signed.
 
     Whatever happened since: the lease may have run out, the pass be void. A signature that exists
-    must be looked at. Either answer is recorded under `entry_id`. Raises `Refused`: if
+    must be looked at. Either answer is recorded under `entry_id`. `onlooker` is shown the wallet,
+    if this gate cleared the PSBT, and has no say. Raises `Refused`: if
     `gate.return_hostile` is among the reasons, somebody holds a signature over something else, and
     it can be mined: freeze, and spend its inputs to safety.
     """
@@ -197,6 +137,7 @@ def check_return(
         register = opened.register
         cleared = recall(psbt, _leave_then(opened), used=remembered.used)
         wallet = register.wallets[cleared.wallet_id]
+        onlooker(wallet)
         found = judge_return(cleared, returned, wallet=wallet, book=register.book())
     except Refused as refused:
         lived_at = lived_until_at(remembered, lease, opened, now=now)
@@ -225,6 +166,7 @@ def sign_last(
     now: datetime,
     keep_seen: Callable[[LastSeen], None],
     keeper: Keeper | None = None,
+    onlooker: Callable[[Gathered], None] = lambda _: None,
 ) -> Returned:
     """Return what a signer gave back, whole with the signature of the gate's own key.
 
@@ -249,6 +191,7 @@ def sign_last(
         now=now,
         keep_seen=keep_seen,
         keeper=keeper,
+        onlooker=onlooker,
     )
     if again != found.cleared:
         raise RuntimeError("the gate was asked about something else")
@@ -274,6 +217,39 @@ def record_refusal(
     certain_at = high_water_at(remember(records.memory.entries()), lease, None, now=now)
     body = _refusal(findings, papers, certain_at)
     _write(GATE_REFUSED, body, gate, records, entry_id=entry_id, now=now)
+
+
+def _gather(
+    psbt: bytes,
+    papers: Papers,
+    gate: Gate,
+    records: Records,
+    *,
+    now: datetime,
+    keep_seen: Callable[[LastSeen], None],
+) -> tuple[Gathered, list[Finding]]:
+    """Return what there is to decide from, and why some of it is not there."""
+    remembered = remember(records.memory.entries())
+    lease, findings = lease_in(papers.lease, gate)
+    if gate.mode is Mode.CO_LOCATED and records.journal is None:
+        findings.append(finding("gate.journal_missing", gate.gate_id))
+    opened: Opened | None = None
+    try:
+        opened = _opened(papers, gate, now=now)
+        keep_seen(opened.seen)
+    except Refused as refused:
+        findings.extend(refused.findings)
+    gathered = Gathered(
+        psbt=psbt,
+        gate=gate,
+        remembered=remembered,
+        lease=lease,
+        seen=papers.seen,
+        opened=opened,
+        certain_at=high_water_at(remembered, lease, opened, now=now),
+        now=now,
+    )
+    return gathered, findings
 
 
 def _opened_then(papers: Papers, gate: Gate) -> Opened:
@@ -354,7 +330,7 @@ def _cleared(
             pass_digest=opened.pass_digest,
             register=opened.register,
             book=opened.register.book(),
-            used=(*remembered.used, *_by_others(opened.cleared)),
+            used=(*remembered.used, *readable_clearances(opened.cleared)),
             now=now,
         )
     except Refused as refused:
@@ -411,22 +387,9 @@ def _record_once(cleared: Cleared, draft: Draft, journal: JournalStore) -> None:
     except Refused:
         entries = journal.entries()
         [there] = [each for each in entries if each.entry_id == draft.entry_id]
-        found = _by_others([there])
+        found = readable_clearances([there])
         if not found:
             raise  # somebody took the place: the journal says which entry it is
         if found[0].transaction_digest != cleared.transaction_digest:
             used = finding("gate.pass_used", cleared.pass_id, txid=found[0].txid)
             raise Refused([used]) from None
-
-
-def _by_others(entries: Iterable[Entry]) -> list[Clearance]:
-    """Return the clearances in a journal that others write, too.
-
-    One that cannot be read was never a gate's: entries stand as they were written, in a chain.
-    If it stopped the gate, whoever can append anything could.
-    """
-    found: list[Clearance] = []
-    for each in entries:
-        with suppress(BadInputError):
-            found.extend(clearances([each]))
-    return found

@@ -94,7 +94,7 @@ def lease_findings(
 ) -> list[Finding]:
     """Return why a lease that was granted to this gate does not open it here and now."""
     findings = expiry_findings(lease, now=now)
-    most = _lease_max_seconds(opened.register.policy, gate)
+    most = lease_max_seconds(opened.register.policy, gate)
     if lease.expires_at - lease.granted_at > timedelta(seconds=most):
         findings.append(finding("gate.lease_too_long", gate.gate_id, age_max_seconds=most))
     if not remembered.holds(lease.memory):
@@ -126,7 +126,7 @@ def lease_findings(
     return findings
 
 
-def _lease_max_seconds(policy: Policy | None, gate: Gate) -> int:
+def lease_max_seconds(policy: Policy | None, gate: Gate) -> int:
     """Return how long a lease may be where the gate stands; without a policy not at all."""
     if policy is None:
         return 0
@@ -158,7 +158,7 @@ def place_findings(
     rule = None if register.policy is None else register.policy.isolated
     if not isinstance(rule, Isolated) or gate.mode is Mode.ISOLATED:
         return []
-    leaving_sat = _day_sat(leave, register, now=now)
+    leaving_sat = day_sat(leave, register, now=now)
     if leaving_sat < rule.least_sat:
         return []
     return [
@@ -168,7 +168,7 @@ def place_findings(
     ]
 
 
-def _day_sat(leave: Leave, register: Register, *, now: datetime) -> Sat:
+def day_sat(leave: Leave, register: Register, *, now: datetime) -> Sat:
     """Return what was committed from the wallet within a day, and this, whenever that was."""
     history, a_day_ago = register.history, now - timedelta(days=1)
     of_before = [

@@ -62,6 +62,15 @@ def says(found: Finding, language: Language) -> str:
     return _filled(listed[language].says, found, language)
 
 
+def fill(template: str, facts: Mapping[str, str], language: Language) -> str:
+    """Return `template` with the facts in place of their names in braces, and of nothing else.
+
+    Not `str.format`, whose fields reach attributes and raise: a fact is text, and stays text.
+    """
+    said = {name: _written(name, value, language) for name, value in facts.items()}
+    return _FIELD.sub(lambda field: visible(said.get(field[1], f"({field[1]}?)")), template)
+
+
 def what_to_do(code: str, language: Language) -> str:
     """Return what a person does about a finding of this code; empty for an unlisted code."""
     listed = catalogue().get(code)
@@ -83,13 +92,7 @@ def findings_json(findings: Iterable[Finding]) -> list[Json]:
 
 
 def _filled(template: str, found: Finding, language: Language) -> str:
-    """Return `template` with the facts in place of their names in braces, and of nothing else.
-
-    Not `str.format`, whose fields reach attributes and raise: a fact is text, and stays text.
-    """
-    facts = {name: _written(name, value, language) for name, value in found.facts}
-    facts["subject"] = found.subject
-    return _FIELD.sub(lambda field: visible(facts.get(field[1], f"({field[1]}?)")), template)
+    return fill(template, dict(found.facts) | {"subject": found.subject}, language)
 
 
 def _written(name: str, value: str, language: Language) -> str:

@@ -88,6 +88,22 @@ def clearances(entries: Iterable[Entry]) -> tuple[Clearance, ...]:
     return tuple(found)
 
 
+def readable_clearances(entries: Iterable[Entry]) -> list[Clearance]:
+    """Return the clearances in a journal that others write, too.
+
+    One that cannot be read was never a gate's: entries stand as they were written, in a chain.
+    If it stopped the gate, whoever can append anything could.
+    """
+    return [found for each in entries for found in _readable(each)]
+
+
+def _readable(entry: Entry) -> tuple[Clearance, ...]:
+    try:
+        return clearances([entry])
+    except BadInputError:
+        return ()
+
+
 def issued_digest(entry: Entry) -> str:
     """Return the digest of the pass that an entry says was handed on to a gate; empty if none."""
     if entry.kind != PASS_ISSUED:

@@ -1,0 +1,1 @@
+"""leases: what opens a gate for a while, and how it asks for that."""
