@@ -116,7 +116,7 @@ def test_what_came_back_is_told_too(office: Office, asked: Any, tmp_path: Path) 
     back.write_bytes(signed(Path(other).read_bytes()))
     code, lines = check(office, asked, psbt, "--signed", str(back))
     assert (code, steps(lines)[23]) == (3, "no")
-    assert lines[0].startswith("Refused: 2 of 4 steps say no (21, 23).")
+    assert lines[0].startswith("Refused: 2 of 5 steps say no (21, 23).")
 
 
 # For programs ------------------------------------------------------------------------------------
