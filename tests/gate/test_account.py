@@ -21,6 +21,7 @@ from world_coins import DESCRIPTORS, STRANGER, address_at, payment, txout
 from world_people import NOW
 
 from sekisho.gate.account import State, account_of
+from sekisho.gate.evidence_pass import of_policy
 from sekisho.gate.flow import Papers
 from sekisho.gate.gathered import Gathered
 from sekisho.gate.records import Mode
@@ -29,6 +30,8 @@ from sekisho.kernel.finding import finding
 from sekisho.passes.duress import Holds
 from sekisho.passes.lease import Extent, Memory
 from sekisho.passes.records import AnyInputs, Replacement
+from sekisho.passes.register import Register
+from sekisho.passes.verify import standing_of
 
 
 @pytest.fixture(scope="module")
@@ -261,6 +264,14 @@ def test_a_payment_to_a_wallet_of_ours_says_so(tmp_path: Path) -> None:
     moved = replace(setting, unsigned=outputs(setting, {0: txout(home, 40_000_000)}))
     account = holds(answered(honest(moved), tmp_path))
     assert names(account, 18) == ["payment_own", "payment", "payment", "change"]
+
+
+def test_of_a_pass_without_a_policy_nothing_good_is_told(gathered: Gathered) -> None:
+    opened = gathered.opened
+    assert opened is not None
+    standing = standing_of(opened.register, opened.pass_digest)
+    with pytest.raises(RuntimeError):
+        of_policy(standing, Register(genesis_digest=ATTEMPT.genesis))
 
 
 # Every step --------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from gate_return_edits import by_a_stranger, first_unsigned, on_first
 from gate_returns import Sent, sent, signed
 
 from sekisho.gate.account import State, account_of_return
+from sekisho.gate.evidence_return import of_unchanged
 from sekisho.gate.records import Returned
 from sekisho.gate.returned import judge_return
 from sekisho.kernel.finding import Finding, Refused, finding
@@ -97,3 +98,8 @@ def test_what_was_never_cleared_is_not_looked_at(code: str, number: int) -> None
     assert numbers(account, State.NO) == {number}
     assert numbers(account, State.NOT_LOOKED_AT) == {21, 22, 23, 24, 25} - {number}
     assert said(account, 22) == [f"Not looked at: step {number} comes first."]
+
+
+def test_an_account_of_what_nobody_cleared_is_none() -> None:
+    with pytest.raises(RuntimeError):
+        of_unchanged(b"psbt\xff")

@@ -118,6 +118,14 @@ def test_both_languages_tell_the_same() -> None:
         assert all(step.against.values())
 
 
+def test_the_word_for_why_a_keeper_holds_is_on_no_screen() -> None:
+    """Whoever forces an approver reads the answer over their shoulder."""
+    words = [*(each for one in sentences().values() for each in one.values())]
+    words += [each for step in steps() for each in (*step.title.values(), *step.against.values())]
+    for word in ("duress", "coerc", "force", "threat", "脅", "強要", "強迫"):
+        assert not [each for each in words if word in each.lower().replace("in force", "")]
+
+
 def test_a_fact_is_told_as_people_read_it() -> None:
     said = evidence("fee", fee_sat=20_000, fee_max_sat=1, feerate="x", vsize=1, feerate_max="y")
     assert said.says("en") == "Fee 0.00020000 BTC, at most 0.00000001 BTC; x on 1 vB, at most y."

@@ -68,16 +68,13 @@ def of_policy(standing: Standing, register: Register) -> list[Evidence]:
     """Tell which wallet it is, which rules were asked, and the amounts that they looked at."""
     action, policy = standing.asked.action, register.policy
     wallet = register.wallets.get(getattr(action, "wallet_id", ""))
-    told: list[Evidence] = []
-    if wallet is not None:
-        told.append(
-            evidence("wallet", wallet_id=wallet.wallet_id, tier=wallet.tier, level=wallet.level)
-        )
-    if policy is not None:
-        rules = len(standing.outcomes)
-        told.append(
-            evidence("rules", policy_id=policy.policy_id, version=policy.version, rules=rules)
-        )
+    if wallet is None or policy is None:
+        raise RuntimeError("without a wallet and a policy in force nothing is allowed")
+    rules = len(standing.outcomes)
+    told = [
+        evidence("wallet", wallet_id=wallet.wallet_id, tier=wallet.tier, level=wallet.level),
+        evidence("rules", policy_id=policy.policy_id, version=policy.version, rules=rules),
+    ]
     for outcome in standing.outcomes:
         seen = dict(outcome.inputs)
         if outcome.rule == QUORUM and outcome.answer is Answer.ALLOWED:

@@ -9,6 +9,7 @@ from itertools import islice
 
 from sekisho.chains.bitcoin.addresses import address_of
 from sekisho.chains.bitcoin.networks import network_of_caip2
+from sekisho.chains.bitcoin.transaction import TxOut
 from sekisho.gate.correspond import signed_vsize
 from sekisho.gate.inputs import SpentCoin
 from sekisho.gate.records import ReadPSBT
@@ -20,7 +21,7 @@ from sekisho.passes.life import Clearance
 from sekisho.passes.records import ListedInputs, Payment, SubjectType, Transfer
 from sekisho.passes.register import ALLOW_LIST_ID, Register
 from sekisho.wallets.allow_list import read_allow_list
-from sekisho.wallets.records import Wallet
+from sekisho.wallets.records import OwnScript, Wallet
 
 LINES_MAX = 20
 """So many coins, and so many payments, are told one by one; the others as a sum."""
@@ -167,24 +168,25 @@ def _payment(seen: Compared, payment: Payment, labels: dict[bytes, str]) -> Evid
 def _change(seen: Compared) -> list[Evidence]:
     """Tell every output that is no approved payment: in a step that said yes, that is change."""
     left = [(each.script, int(each.amount_sat)) for each in seen.transfer.payments]
-    told: list[Evidence] = []
+    back: list[tuple[TxOut, OwnScript | None]] = []
     for output in seen.read.transaction.outputs:
         key = (output.script, int(output.amount_sat))
-        own = seen.register.book().own(output.script)
         if key in left:
             left.remove(key)
-        elif own is not None:
-            told.append(
-                evidence(
-                    "change",
-                    amount_sat=output.amount_sat,
-                    wallet_id=own.wallet_id,
-                    branch=own.branch,
-                    index=own.index,
-                    address=_address(seen, output.script),
-                )
-            )
-    return told
+        else:
+            back.append((output, seen.register.book().own(output.script)))
+    return [
+        evidence(
+            "change",
+            amount_sat=output.amount_sat,
+            wallet_id=own.wallet_id,
+            branch=own.branch,
+            index=own.index,
+            address=_address(seen, output.script),
+        )
+        for output, own in back
+        if own is not None
+    ]
 
 
 def _address(seen: Compared, script: bytes) -> str:
