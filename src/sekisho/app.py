@@ -13,9 +13,11 @@ from pathlib import Path
 from sekisho.drills.dmm_2024.flow import replay
 from sekisho.drills.dmm_2024.page import page
 from sekisho.drills.dmm_2024.records import NAME, Outcome, Variant
+from sekisho.edges.attesters import read_attesters
 from sekisho.edges.gates import MEMORY, create_gate_folder, read_gate, read_lease, read_seen
 from sekisho.edges.keys import write_new
 from sekisho.edges.workspace import Workspace, create_workspace, open_workspace, pin_genesis
+from sekisho.gate.attest import Attester
 from sekisho.gate.flow import Papers, begin_memory
 from sekisho.gate.records import Gate
 from sekisho.journal.checkpoints import open_checkpoint
@@ -186,6 +188,10 @@ class OpenGate:
     def papers(self, bundle: bytes) -> Papers:
         """Return what the gate has beside a bundle: its lease, and what it saw last."""
         return Papers(bundle=bundle, lease=read_lease(self.folder), seen=read_seen(self.folder))
+
+    def attesters(self) -> tuple[Attester, ...]:
+        """Return the attesters of the wallets whose devices ask for this gate's word."""
+        return read_attesters(self.folder)
 
 
 @contextmanager

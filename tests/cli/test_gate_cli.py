@@ -276,15 +276,16 @@ def test_a_freeze_while_the_signer_takes_its_time_stops_the_answer(
         workspace=office.root, gate=Path(office.leased()), delegate=("nobody",), keeper=None
     )
     psbt = Path(office.psbt((PAYEE, 150_000_000))).read_bytes()
-    with gate_of(settings, Network.MAIN) as (decide, verify_return):
-        cleared = decide(psbt)
+    with gate_of(settings, Network.MAIN) as gate:
+        cleared = gate.decide(psbt)
+        assert gate.handed(cleared) == psbt
         assert cleared.pass_digest == asked["digest"]
-        verify_return(cleared, signed(psbt))
+        gate.verify_return(cleared, signed(psbt))
         freeze = ("gate", "freeze", "--purpose", "the watcher calls", *office.signing("dave"))
         assert office(*freeze)[0] == 0
         assert office("journal", "checkpoint")[0] == 0
         with pytest.raises(Refused) as caught:
-            verify_return(cleared, signed(psbt))
+            gate.verify_return(cleared, signed(psbt))
     assert [each.code for each in caught.value.findings] == ["gate.frozen"]
     with open_gate(settings.gate) as opened:
         kinds = [each.kind for each in opened.memory.entries()]

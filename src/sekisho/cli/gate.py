@@ -14,15 +14,16 @@ from sekisho.app import (
     new_id,
     open_gate,
 )
-from sekisho.cli import holds
+from sekisho.cli import attest, holds
 from sekisho.cli.bundles import GenesisOption, pinned
-from sekisho.cli.gate_answers import answer_json, answer_line, ask_gate
+from sekisho.cli.gate_answers import Answer, answer_json, answer_line, ask_gate
 from sekisho.cli.options import JsonOption, WorkspaceOption, read_file
 from sekisho.cli.output import put_json, say
 from sekisho.cli.people import desk_of_name
 from sekisho.edges.gates import GATE_PUB, gate_key, keep_lease, read_granter_key
 from sekisho.edges.keepers import open_keeper
 from sekisho.edges.keys import write_new
+from sekisho.gate.attest import AttestedPSBT
 from sekisho.gate.flow import ask_lease, take_lease
 from sekisho.gate.reading import PSBT_SIZE_MAX_BYTES, psbt_bytes
 from sekisho.gate.records import Gate, Mode
@@ -35,6 +36,7 @@ from sekisho.wallets.documents import check_id
 
 app = typer.Typer(help="The gate: bytes against pass.", no_args_is_help=True)
 app.add_typer(holds.app, name="hold")
+app.add_typer(attest.app, name="attest")
 GateOption = Annotated[
     Path, typer.Option("--gate", help="The gate's folder (made by `sekisho gate init`).")
 ]
@@ -133,6 +135,10 @@ def check(
     signed: Annotated[
         Path | None, typer.Option(help="What the signer returned: a PSBT or a transaction.")
     ] = None,
+    attested: Annotated[
+        Path | None,
+        typer.Option(help="Write the PSBT with this gate's attestations, for the Coldcard."),
+    ] = None,
     workspace: WorkspaceOption = Path(),
     keeper: holds.KeeperOption = None,
     *,
@@ -155,10 +161,19 @@ def check(
         else:
             with installation(workspace) as here:
                 answer = ask_gate(data, back, opened, _bundle_here(here, name), here, held)
+    if attested is not None:
+        _write_attested(answer, attested)
     if json:
         put_json(answer_json(answer))
     else:
         say(answer_line(answer))
+
+
+def _write_attested(answer: Answer, path: Path) -> None:
+    """Write what the device is given; raises `BadInputError` where there is nothing to give."""
+    if not isinstance(answer, AttestedPSBT):
+        raise BadInputError("--attested", "asks for what this gate has no attestation key for")
+    write_new(path, answer.psbt, mode=0o644)
 
 
 def _bundle_here(here: Installation, name: str) -> bytes:

@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from sekisho.gate.attest import AttestedPSBT, Attester, attest, device_findings, handed_psbt
 from sekisho.gate.clear import clear, recall
 from sekisho.gate.hold import gate_hold
 from sekisho.gate.memory import GATE_BEGAN, GATE_LEASED, Remembered, lease_request, remember
@@ -129,8 +130,11 @@ def check_psbt(
     now: datetime,
     keep_seen: Callable[[LastSeen], None],
     keeper: Keeper | None = None,
+    attesters: Sequence[Attester] = (),
 ) -> Cleared:
     """Return `Cleared` if the pass allows the PSBT, or raise `Refused` with every reason.
+
+    Where one of the `attesters` is the wallet's, also if its device would take it.
 
     A refusal is recorded under `entry_id`. Asking again about a transaction that was cleared gives
     the same answer. The checkpoint that the bundle shows is kept with `keep_seen` first of all.
@@ -157,7 +161,7 @@ def check_psbt(
             raise Refused(findings)  # noqa: TRY301 - recorded like every other refusal
         if lease is not None:
             findings.extend(lease_findings(lease, gate, remembered, opened, now=now))
-        findings.extend(_findings(opened, gate, keeper, now=now))
+        findings.extend(_findings(psbt, opened, gate, keeper, attesters, now=now))
         cleared = _cleared(psbt, opened, remembered, findings, now=now)
         # Record.
         _record(cleared, records, gate, now)
@@ -166,6 +170,16 @@ def check_psbt(
         _write(GATE_REFUSED, body, gate, records, entry_id=entry_id, now=now)
         raise
     return cleared
+
+
+def attest_cleared(
+    cleared: Cleared, attesters: Sequence[Attester], memory: JournalStore
+) -> AttestedPSBT | None:
+    """Return what the wallet's device is given of a clearance that the gate's memory holds.
+
+    None for a wallet that no attester is for. Raises `Refused` for what was not cleared.
+    """
+    return attest(cleared, attesters, used=remember(memory.entries()).used)
 
 
 def check_return(
@@ -177,6 +191,7 @@ def check_return(
     records: Records,
     entry_id: str,
     now: datetime,
+    attesters: Sequence[Attester] = (),
 ) -> Returned:
     """Return what a signer made of a PSBT that this gate has cleared, if it is that, signed.
 
@@ -190,7 +205,8 @@ def check_return(
         memory = remember(records.memory.entries())
         cleared = recall(psbt, leave, used=memory.used)
         wallet = register.wallets[cleared.wallet_id]
-        found = judge_return(cleared, returned, wallet=wallet, book=register.book())
+        handed = handed_psbt(cleared, attesters)
+        found = judge_return(cleared, returned, wallet=wallet, book=register.book(), handed=handed)
     except Refused as refused:
         body: dict[str, Json] = {
             "pass_digest": named_pass(papers.bundle, "bundle"),
@@ -243,14 +259,21 @@ def _refusal(findings: Sequence[Finding], papers: Papers, certain_at: datetime) 
 
 
 def _findings(
-    opened: Opened, gate: Gate, keeper: Keeper | None, *, now: datetime
+    psbt: bytes,
+    opened: Opened,
+    gate: Gate,
+    keeper: Keeper | None,
+    attesters: Sequence[Attester],
+    *,
+    now: datetime,
 ) -> list[Finding]:
-    """Return what speaks against letting anything leave under the pass, whatever the PSBT is."""
+    """Return what speaks against letting anything leave under the pass, whatever the PSBT pays."""
     findings: list[Finding] = []
     leave = leave_of(opened.register, opened.pass_digest, now=now)
     if leave is not None:  # else `clear` says why
         findings.extend(freeze_findings(leave.transfer, opened.register))
         findings.extend(place_findings(leave.transfer, opened.register, gate, now=now))
+        findings.extend(device_findings(psbt, leave.transfer, attesters))
     return [*findings, *_on_hold(keeper, opened.register, opened.pass_digest, now)]
 
 

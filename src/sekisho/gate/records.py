@@ -69,6 +69,8 @@ class Cleared:
     """Of the unsigned transaction."""
     transaction_digest: str
     """Tagged digest of the unsigned transaction's bytes."""
+    payments: tuple[int, ...]
+    """The places of the outputs that are approved payments. Every other one is proven change."""
 
 
 class Mode(StrEnum):
