@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from coldcard import Coldcard, returned
+from gate_psbts import with_pair
 from gate_returns import signed
 from office import PAYEE, WALLET, Office, codes, opened
 
@@ -20,6 +21,7 @@ from sekisho.cli import run
 from sekisho.cli.signer_options import Settings
 from sekisho.cli.signer_wiring import gate_of
 from sekisho.edges.attesters import read_attesters
+from sekisho.gate.attest import ATTESTATION_KEY
 from sekisho.journal.store import JournalStore
 from sekisho.kernel.errors import BadInputError
 from sekisho.passes.life import GATE_CLEARED, GATE_REFUSED
@@ -173,6 +175,18 @@ def test_above_the_cap_nothing_is_attested_and_the_pass_is_not_used(
     assert office.bare(*judge, "--pin")[1]["pinned"] is True
     assert office.gate(asked["pass_id"], psbt, "--attested", str(out))[0] == 0
     assert out.exists()
+
+
+def test_a_field_for_the_device_that_is_there_already_is_refused_before_anything_else(
+    office: Office,
+    asked: Any,  # noqa: ANN401 - JSON
+) -> None:
+    gate, psbt = office.leased(), Path(office.psbt((PAYEE, PAID_SAT)))
+    psbt.write_bytes(with_pair(psbt.read_bytes(), 2, ATTESTATION_KEY, b"a" * 65))
+    assert made(office, gate)[0] == 0
+    code, said = office.gate(asked["pass_id"], str(psbt))
+    assert (code, codes(said)) == (3, {"gate.device_attestation_there"})
+    assert GATE_CLEARED not in kinds(gate)
 
 
 def test_an_open_policy_is_refused_and_never_pinned(office: Office, tmp_path: Path) -> None:

@@ -50,7 +50,9 @@ def init(
     ],
     amount_max: Annotated[str, typer.Option(help="In one transaction, in BTC.")],
     per_period: Annotated[str, typer.Option(help="In a period, in BTC.")],
-    period_minutes: Annotated[int, typer.Option(min=1, max=PERIOD_MAX_MINUTES)],
+    period_minutes: Annotated[
+        int, typer.Option(min=1, max=PERIOD_MAX_MINUTES, help="How long a period is.")
+    ],
     out: Annotated[Path, typer.Option(help="The policy to be loaded on the device.")],
     network: NetworkOption = "mainnet",
     *,
@@ -99,7 +101,7 @@ def policy(
     ] = False,
     json: JsonOption = False,
 ) -> None:
-    """Judge a policy: does all that it lets the device sign depend on this gate's key?"""
+    """Judge a policy: all that it lets the device sign must depend on this gate's key."""
     address = key_address(attestation_public_key(gate, wallet), _network(network))
     data = read_file(path, limit_bytes=POLICY_MAX_BYTES)
     judged = _judged(data, str(path), address)
