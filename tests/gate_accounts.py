@@ -15,9 +15,8 @@ from world import journal_in
 from world_people import NOW
 
 from sekisho.gate.account import State, Told, account_of
-from sekisho.gate.flow import Papers
 from sekisho.gate.gathered import Gathered
-from sekisho.gate.records import Gate
+from sekisho.gate.records import Gate, Papers
 from sekisho.gate.steps import Evidence
 from sekisho.kernel.finding import Finding, Refused
 

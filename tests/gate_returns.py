@@ -85,6 +85,7 @@ class Sent:
             psbt=self.psbt,
             txid=self.unsigned.txid,
             transaction_digest="cd" * 32,
+            payments=(0, 1),
         )
 
     def judge(self, returned: bytes) -> Answer:

@@ -15,8 +15,7 @@ from journal_world import rows_of
 from world import entries_of
 from world_people import NOW
 
-from sekisho.gate.flow import Papers
-from sekisho.gate.records import Gate, Mode
+from sekisho.gate.records import Gate, Mode, Papers
 from sekisho.journal.store import JournalStore
 from sekisho.kernel.finding import Refused
 from sekisho.passes.life import GATE_REFUSED

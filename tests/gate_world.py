@@ -18,10 +18,10 @@ from gate_scene import Attempt
 from journal_world import SIGNER
 from world_people import NOW
 
-from sekisho.gate.flow import Papers, Records, check_psbt
+from sekisho.gate.flow import Records, check_psbt
 from sekisho.gate.gathered import Gathered
 from sekisho.gate.leases.flow import ask_lease, begin_memory
-from sekisho.gate.records import Cleared, Gate, Mode
+from sekisho.gate.records import Cleared, Gate, Mode, Papers
 from sekisho.journal.checkpoints import sign_checkpoint
 from sekisho.journal.merkle import EMPTY_ROOT, Frontier, leaf_hash
 from sekisho.journal.records import Row

@@ -64,6 +64,7 @@ PURE_BY_PLACE: dict[str, dict[str, str]] = {
         "importlib.resources": "the words of the steps are a file of the package",
         "tomllib": "they are TOML as people write it",
     },
+    "gate/attest": {"btclib": "a signed message by libsecp256k1, with a nonce of RFC 6979"},
     "gate/read_embit": {"embit": "the other reading of a PSBT"},
     "watch/credence": {"cryptography": "the watcher verifies approvals itself"},
     "watch/voices": {"cryptography": "and hears statements itself"},
@@ -185,11 +186,14 @@ def has_no_guard_that_o_removes(module: Module) -> Broken:
             yield f"line {node.lineno}: only the command line prints"
 
 
+MADE_IN = {"Cleared": "gate/clear.py", "AttestedPSBT": "gate/attest.py"}
+
+
 def clears_only_in_clear(module: Module) -> Broken:
     for node in ast.walk(module.tree):
-        makes_one = isinstance(node, ast.Call) and _called(node).rpartition(".")[2] == "Cleared"
-        if isinstance(node, ast.expr) and makes_one and module.name != "gate/clear.py":
-            yield f"line {node.lineno}: only clear() may clear"
+        made = _called(node).rpartition(".")[2] if isinstance(node, ast.Call) else ""
+        if isinstance(node, ast.expr) and MADE_IN.get(made, module.name) != module.name:
+            yield f"line {node.lineno}: only {MADE_IN[made]} may make a {made}"
 
 
 def two_who_check_do_not_share_the_check(module: Module) -> Broken:

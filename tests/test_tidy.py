@@ -60,6 +60,7 @@ BROKEN: list[tuple[Rule, str, str]] = [
     (has_no_guard_that_o_removes, "cli/a.py", "assert x"),
     (has_no_guard_that_o_removes, "edges/a.py", "print(x)"),
     (clears_only_in_clear, "gate/flow.py", "x = Cleared(pass_id=1)"),
+    (clears_only_in_clear, "gate/flow.py", "x = attest.AttestedPSBT(psbt=b'')"),
     (two_who_check_do_not_share_the_check, "gate/a.py", "from sekisho.watch.match import match"),
     (two_who_check_do_not_share_the_check, "gate/a.py", "from sekisho import watch"),
     (two_who_check_do_not_share_the_check, "watch/a.py", "import sekisho.gate.correspond"),

@@ -13,6 +13,7 @@ from pathlib import Path
 from sekisho.drills.dmm_2024.flow import replay
 from sekisho.drills.dmm_2024.page import page
 from sekisho.drills.dmm_2024.records import NAME, Outcome, Variant
+from sekisho.edges.attesters import read_attesters
 from sekisho.edges.gates import (
     MEMORY,
     create_gate_folder,
@@ -23,10 +24,10 @@ from sekisho.edges.gates import (
 )
 from sekisho.edges.keys import write_new
 from sekisho.edges.workspace import Workspace, create_workspace, open_workspace, pin_genesis
+from sekisho.gate.attest import Attester
 from sekisho.gate.cosigner import Cosigner
-from sekisho.gate.flow import Papers
 from sekisho.gate.leases.flow import begin_memory
-from sekisho.gate.records import Gate
+from sekisho.gate.records import Gate, Papers
 from sekisho.journal.checkpoints import open_checkpoint
 from sekisho.journal.entries import entry_hash
 from sekisho.journal.flow import begin_log, checkpoint_journal, read_vkey
@@ -197,6 +198,10 @@ class OpenGate:
     def papers(self, bundle: bytes) -> Papers:
         """Return what the gate has beside a bundle: its lease, and what it saw last."""
         return Papers(bundle=bundle, lease=read_lease(self.folder), seen=read_seen(self.folder))
+
+    def attesters(self) -> tuple[Attester, ...]:
+        """Return the attesters of the wallets whose devices ask for this gate's word."""
+        return read_attesters(self.folder)
 
 
 @contextmanager

@@ -276,14 +276,14 @@ def test_a_node_that_asks_about_no_pass_with_a_clock_years_ahead_shuts_no_gate(
         workspace=office.root, gate=Path(office.leased()), delegate=("nobody",), keeper=None
     )
     psbt = Path(office.psbt((PAYEE, 150_000_000))).read_bytes()
-    with gate_of(settings, Network.MAIN) as (decide, _):
+    with gate_of(settings, Network.MAIN) as gate:
         years_ahead = current_time() + timedelta(days=9_000)
         with monkeypatch.context() as patched:
             patched.setattr("sekisho.cli.signer_wiring.current_time", lambda: years_ahead)
             for each in (psbt, b"no PSBT"):
                 with pytest.raises(Refused):
-                    decide(each)
-        assert decide(psbt).pass_digest == asked["digest"]
+                    gate.decide(each)
+        assert gate.decide(psbt).pass_digest == asked["digest"]
     with open_gate(settings.gate) as opened:
         kinds = [each.kind for each in opened.memory.entries()]
     assert kinds[-3:] == ["gate.refused", "gate.refused", "gate.cleared"]
@@ -299,15 +299,16 @@ def test_a_freeze_while_the_signer_takes_its_time_stops_the_answer(
         workspace=office.root, gate=Path(office.leased()), delegate=("nobody",), keeper=None
     )
     psbt = Path(office.psbt((PAYEE, 150_000_000))).read_bytes()
-    with gate_of(settings, Network.MAIN) as (decide, verify_return):
-        cleared = decide(psbt)
+    with gate_of(settings, Network.MAIN) as gate:
+        cleared = gate.decide(psbt)
+        assert gate.handed(cleared) == psbt
         assert cleared.pass_digest == asked["digest"]
-        verify_return(cleared, signed(psbt))
+        gate.verify_return(cleared, signed(psbt))
         freeze = ("gate", "freeze", "--purpose", "the watcher calls", *office.signing("dave"))
         assert office(*freeze)[0] == 0
         assert office("journal", "checkpoint")[0] == 0
         with pytest.raises(Refused) as caught:
-            verify_return(cleared, signed(psbt))
+            gate.verify_return(cleared, signed(psbt))
     assert [each.code for each in caught.value.findings] == ["gate.frozen"]
     with open_gate(settings.gate) as opened:
         kinds = [each.kind for each in opened.memory.entries()]

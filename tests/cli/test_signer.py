@@ -29,6 +29,7 @@ CLEARED = Cleared(
     psbt=PSBT,
     txid="cd" * 32,
     transaction_digest="ef" * 32,
+    payments=(0,),
 )
 
 

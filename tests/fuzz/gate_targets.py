@@ -5,15 +5,21 @@ from base64 import b64encode
 from dataclasses import replace
 from pathlib import Path
 
+from attest_world import ADDRESS, attested, edited, policy_of
+from coldcard import returned
 from fuzz.hunt import Target
+from gate_psbts import maps_of
 from gate_returns import FORMS, sent, signed
 from gate_scene import HOT, exact, honest, parts, scene
 from world_coins import book_of
 
 from sekisho.chains.bitcoin.transaction import parse_transaction
 from sekisho.gate.correspond import correspond
+from sekisho.gate.device_policy import device_policy_findings, read_device_policy
 from sekisho.gate.reading import psbt_bytes, read_psbt
+from sekisho.gate.returned import judge_return
 from sekisho.kernel.errors import BadInputError
+from sekisho.kernel.finding import Refused
 from sekisho.passes.records import Transfer
 
 VECTORS = Path(__file__).parents[1] / "vectors" / "gate" / "bips.json"
@@ -80,6 +86,32 @@ def returns() -> list[bytes]:
     return [form(was, signed(was.psbt)) for form in FORMS.values()]
 
 
+def read_policy(data: bytes) -> None:
+    """Whatever a device's policy holds, one without findings has one rule, with caps."""
+    policy = read_device_policy(data, PLACE)
+    if not device_policy_findings(policy, address=ADDRESS):
+        caps = policy.caps
+        if min(caps.amount_max_sat, caps.period_max_sat, caps.period_minutes) < 1:
+            raise ValueError("a policy without a cap has no findings")
+
+
+def judge_attested(data: bytes) -> None:
+    """What a device may give back is what it was handed, with no other attestation in it."""
+    was = sent("wsh_sortedmulti")
+    handed = attested(was).psbt
+    try:
+        judge_return(was.cleared, data, wallet=was.wallet, book=was.book, handed=handed)
+    except Refused as refused:
+        raise BadInputError(PLACE, str(refused)) from refused
+    if not data.startswith(b"psbt"):
+        return
+    ours = maps_of(handed)
+    for place, pairs in enumerate(maps_of(data)):
+        foreign = [pair for pair in pairs if pair[0][:1] == b"\xfc" and pair not in ours[place]]
+        if foreign:
+            raise ValueError(f"an attestation that we did not give came through: {foreign}")
+
+
 FUZZ_TARGETS: list[Target] = [
     (
         "gate.psbt_bytes",
@@ -89,4 +121,6 @@ FUZZ_TARGETS: list[Target] = [
     ("gate.read_psbt", read_one, seeds()),
     ("gate.correspond", judge_one, [honest(exact(), version=v).psbt for v in (0, 2)]),
     ("gate.judge_return", judge_returned, returns()),
+    ("gate.read_device_policy", read_policy, [policy_of(), edited({}, {"users": ["ann"]})]),
+    ("gate.judge_attested", judge_attested, [returned(attested(sent("wsh_sortedmulti")).psbt)]),
 ]

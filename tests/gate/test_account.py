@@ -22,9 +22,8 @@ from world_people import NOW
 
 from sekisho.gate.account import State, account_of
 from sekisho.gate.evidence_pass import of_policy
-from sekisho.gate.flow import Papers
 from sekisho.gate.gathered import Gathered
-from sekisho.gate.records import Mode
+from sekisho.gate.records import Mode, Papers
 from sekisho.gate.steps import number_of, steps
 from sekisho.kernel.finding import finding
 from sekisho.passes.duress import Holds

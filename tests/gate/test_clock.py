@@ -14,8 +14,9 @@ from journal_world import rows_of
 from world import entries_of
 from world_people import DAY, NOW
 
-from sekisho.gate.flow import Papers, Records, check_return, record_refusal
+from sekisho.gate.flow import Records, check_return, record_refusal
 from sekisho.gate.memory import remember
+from sekisho.gate.records import Papers
 from sekisho.journal.store import JournalStore
 from sekisho.kernel.finding import Refused, finding
 from sekisho.kernel.ulid import make_ulid

@@ -29,12 +29,11 @@ from sekisho.gate.cosigner import (
 from sekisho.gate.flow import (
     GATE_RETURNED,
     GATE_SIGNED,
-    Papers,
     Records,
     check_return,
     sign_last,
 )
-from sekisho.gate.records import Mode, Returned
+from sekisho.gate.records import Mode, Papers, Returned
 from sekisho.journal.records import Draft
 from sekisho.journal.store import JournalStore
 from sekisho.kernel.errors import BadInputError

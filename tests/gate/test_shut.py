@@ -23,10 +23,9 @@ from journal_world import rows_of
 from world import World, entries_of, journal_in, record, void
 from world_people import DAY, NOW
 
-from sekisho.gate.flow import Papers
 from sekisho.gate.leases.flow import ask_lease, take_lease
 from sekisho.gate.memory import GATE_BEGAN, remember
-from sekisho.gate.records import Cleared, Mode
+from sekisho.gate.records import Cleared, Mode, Papers
 from sekisho.gate.shut import lease_in
 from sekisho.journal.records import Draft
 from sekisho.journal.store import JournalStore, create_journal, open_journal

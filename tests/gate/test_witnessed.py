@@ -21,10 +21,10 @@ from world_power import HOT, agreed_by, bound
 
 from sekisho.chains.bitcoin.transaction import TxOut
 from sekisho.gate.account import account_of
-from sekisho.gate.flow import Papers, Records, check_return
+from sekisho.gate.flow import Records, check_return
 from sekisho.gate.gathered import Gathered
 from sekisho.gate.memory import remember
-from sekisho.gate.records import Mode
+from sekisho.gate.records import Mode, Papers
 from sekisho.journal.store import JournalStore
 from sekisho.journal.witness.cosignatures import WitnessSigner
 from sekisho.kernel.finding import Refused

@@ -14,15 +14,16 @@ from sekisho.app import (
     new_id,
     open_gate,
 )
-from sekisho.cli import cosigner, holds
+from sekisho.cli import attest, cosigner, holds
 from sekisho.cli.bundles import GenesisOption, pinned
-from sekisho.cli.gate_answers import answer_json, ask_gate, put_answer
+from sekisho.cli.gate_answers import Answered, answer_json, ask_gate, put_answer
 from sekisho.cli.options import JsonOption, WorkspaceOption, read_file
 from sekisho.cli.output import EXIT_NO, put_json, say
 from sekisho.cli.people import desk_of_name
 from sekisho.edges.gates import GATE_PUB, gate_key, keep_lease, read_granter_key
 from sekisho.edges.keepers import open_keeper
 from sekisho.edges.keys import write_new
+from sekisho.gate.attest import AttestedPSBT
 from sekisho.gate.leases.flow import ask_lease, take_lease
 from sekisho.gate.reading import PSBT_SIZE_MAX_BYTES, psbt_bytes
 from sekisho.gate.records import Gate, Mode
@@ -36,6 +37,7 @@ from sekisho.wallets.documents import check_id
 app = typer.Typer(help="The gate: bytes against pass.", no_args_is_help=True)
 app.add_typer(holds.app, name="hold")
 app.add_typer(cosigner.app, name="cosigner")
+app.add_typer(attest.app, name="attest")
 GateOption = Annotated[
     Path, typer.Option("--gate", help="The gate's folder (made by `sekisho gate init`).")
 ]
@@ -134,6 +136,10 @@ def check(
     signed: Annotated[
         Path | None, typer.Option(help="What the signer returned: a PSBT or a transaction.")
     ] = None,
+    attested: Annotated[
+        Path | None,
+        typer.Option(help="Write the PSBT with this gate's attestations, for the Coldcard."),
+    ] = None,
     workspace: WorkspaceOption = Path(),
     keeper: holds.KeeperOption = None,
     *,
@@ -157,12 +163,20 @@ def check(
         else:
             with installation(workspace) as here:
                 answer = ask_gate(data, back, opened, _bundle_here(here, name), here, held)
-    if json:
-        put_json(answer_json(answer))
-    else:
-        put_answer(answer)
+    _write_attested(answer, attested)
+    put_json(answer_json(answer)) if json else put_answer(answer)
     if answer.is_no:
         raise typer.Exit(EXIT_NO)
+
+
+def _write_attested(answered: Answered, path: Path | None) -> None:
+    """Write what the device is given; raises `BadInputError` where there is nothing to give."""
+    answer = answered.answer
+    if path is None or answered.is_no:
+        return
+    if not isinstance(answer, AttestedPSBT):
+        raise BadInputError("--attested", "asks for what this gate has no attestation key for")
+    write_new(path, answer.psbt, mode=0o644)
 
 
 def _bundle_here(here: Installation, name: str) -> bytes:

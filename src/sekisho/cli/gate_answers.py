@@ -3,7 +3,7 @@
 import sys
 import traceback
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from sekisho.app import Installation, OpenGate, current_time, new_id
@@ -17,7 +17,8 @@ from sekisho.gate.account import (
     account_of,
     account_of_return,
 )
-from sekisho.gate.flow import Records, check_psbt, check_return, sign_last
+from sekisho.gate.attest import AttestedOutput, AttestedPSBT
+from sekisho.gate.flow import Records, attest_cleared, check_psbt, check_return, sign_last
 from sekisho.gate.gathered import Gathered
 from sekisho.gate.records import Cleared, Returned
 from sekisho.gate.steps import Evidence, evidence
@@ -27,8 +28,8 @@ from sekisho.kernel.finding import Refused
 from sekisho.passes.duress import Keeper
 from sekisho.wallets.records import Wallet
 
-Answer: TypeAlias = Cleared | Returned | Refused
-"""A yes to a PSBT, or to what the signer made of it; or a no."""
+Answer: TypeAlias = Cleared | AttestedPSBT | Returned | Refused
+"""A yes to a PSBT, also as its device wants it, or to what the signer made of it; or a no."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,11 +58,11 @@ def ask_gate(
     records = Records(memory=opened.memory, journal=None if here is None else here.journal)
     if signed is not None:
         return _ask_about_return(psbt, signed, opened, bundle, records, keeper)
-    now = current_time()
+    now, attesters = current_time(), opened.attesters()
     gathered: list[Gathered] = []
     answer: Answer
     try:
-        answer = check_psbt(
+        cleared = check_psbt(
             psbt,
             opened.papers(bundle),
             gate=opened.gate,
@@ -71,7 +72,9 @@ def ask_gate(
             keep_seen=lambda seen: keep_seen(opened.folder, seen),
             keeper=keeper,
             onlooker=gathered.append,
+            attesters=attesters,
         )
+        answer = attest_cleared(cleared, attesters, opened.memory) or cleared
     except Refused as refused:
         answer = refused
     findings = answer.findings if isinstance(answer, Refused) else ()
@@ -86,7 +89,7 @@ def _ask_about_return(
     records: Records,
     keeper: Keeper | None,
 ) -> Answered:
-    now, papers = current_time(), opened.papers(bundle)
+    now, papers, attesters = current_time(), opened.papers(bundle), opened.attesters()
     wallets: list[Wallet] = []
     asked_again: list[Gathered] = []
     answer: Returned | Refused
@@ -101,6 +104,7 @@ def _ask_about_return(
             entry_id=new_id(now),
             now=now,
             onlooker=wallets.append,
+            attesters=attesters,
         )
         if opened.cosigner is not None:
             answer = sign_last(
@@ -114,20 +118,28 @@ def _ask_about_return(
                 keep_seen=lambda seen: keep_seen(opened.folder, seen),
                 keeper=keeper,
                 onlooker=asked_again.append,
+                attesters=attesters,
             )
     except Refused as refused:
         answer = refused
     wallet = wallets[0] if wallets else None
+    return _accounted(answer, lambda: _account_of_return(psbt, wallet, answer, came, asked_again))
 
-    def account() -> tuple[Told, ...]:
-        if not isinstance(answer, Refused):
-            return account_of_return(psbt, wallet, answer, asked_again=bool(asked_again))
-        if came is None:
-            return account_of_return(psbt, wallet, answer.findings)
-        again = account_of(asked_again[0], answer.findings)
-        return (*again, *account_of_return(psbt, wallet, came))
 
-    return _accounted(answer, account)
+def _account_of_return(
+    psbt: bytes,
+    wallet: Wallet | None,
+    answer: Returned | Refused,
+    came: Returned | None,
+    asked_again: Sequence[Gathered],
+) -> tuple[Told, ...]:
+    """Return the account: of what came back, and of asking again, if that is what was refused."""
+    if not isinstance(answer, Refused):
+        return account_of_return(psbt, wallet, answer, asked_again=bool(asked_again))
+    if came is None:
+        return account_of_return(psbt, wallet, answer.findings)
+    again = account_of(asked_again[0], answer.findings)
+    return (*again, *account_of_return(psbt, wallet, came))
 
 
 def _accounted(answer: Answer, make: Callable[[], tuple[Told, ...]]) -> Answered:
@@ -143,6 +155,9 @@ def answer_json(answered: Answered) -> dict[str, Json]:
     """Return an answer as a document, with its account."""
     steps = account_json(answered.account)
     match answered.answer:
+        case AttestedPSBT() as attested:
+            said = answer_json(replace(answered, answer=attested.cleared))
+            return {**said, "attested": [*map(_attested, attested.attestations)]}
         case Cleared() as cleared:
             return {
                 "answer": "cleared",
@@ -177,7 +192,20 @@ def put_answer(answered: Answered) -> None:
             put_yes(answered.account, _verdict(answer, answered.account))
 
 
-def _verdict(answer: Cleared | Returned, account: Sequence[Told]) -> Evidence:
+def _attested(each: AttestedOutput) -> dict[str, Json]:
+    return {
+        "output": each.index,
+        "amount_sat": str(each.output.amount_sat),
+        "script": each.output.script.hex(),
+        "attestation": each.signature.hex(),
+    }
+
+
+def _verdict(answer: Cleared | AttestedPSBT | Returned, account: Sequence[Told]) -> Evidence:
+    if isinstance(answer, AttestedPSBT):
+        paid_sat = sum(each.output.amount_sat for each in answer.attestations)
+        outputs = len(answer.attestations)
+        return evidence("attested", txid=answer.cleared.txid, outputs=outputs, paid_sat=paid_sat)
     if isinstance(answer, Cleared):
         return evidence("cleared", txid=answer.txid)
     if not answer.complete:

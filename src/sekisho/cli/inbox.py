@@ -1,6 +1,7 @@
 """`sekisho gate inbox`: the air gap. What is carried in a folder is answered beside it.
 
     NAME.bundle, NAME.psbt     → NAME.cleared.json, or NAME.refused.json
+                                 and NAME.attested.psbt where a Coldcard asks for attestations
     and NAME.signed.psbt       → NAME.signed.json with the transaction, or NAME.signed-refused.json
 
 NAME is of a-z, 0-9, '.', '_' and '-'. Each file has the account of its answer, step by step. An
@@ -23,6 +24,7 @@ from sekisho.cli.options import JsonOption, read_file
 from sekisho.cli.output import EXIT_NO, put_json, say
 from sekisho.edges.keepers import open_keeper
 from sekisho.edges.keys import write_new
+from sekisho.gate.attest import AttestedPSBT
 from sekisho.gate.reading import PSBT_SIZE_MAX_BYTES, psbt_bytes
 from sekisho.gate.records import Mode
 from sekisho.kernel.canonical import Json
@@ -90,12 +92,21 @@ def _answered(bundle: Path, opened: OpenGate, keeper: Keeper | None) -> dict[str
         back = _carried(signed, limit) if signed.exists() else None
         shown = psbt_bytes(_carried(psbt, limit), str(psbt))
         carried = _carried(bundle, BUNDLE_MAX_BYTES)
-        said = answer_json(ask_gate(shown, back, opened, carried, None, keeper))
+        answered = ask_gate(shown, back, opened, carried, None, keeper)
+        if isinstance(answered.answer, AttestedPSBT):
+            _write_attested(bundle.with_suffix(".attested.psbt"), answered.answer.psbt)
+        said = answer_json(answered)
     except BadInputError as error:
         said = {"answer": "no", "error": str(error)}
     written = json_text.dumps(said, ensure_ascii=False, indent=2).encode() + b"\n"
     write_new(no if said["answer"] == "no" else yes, written, mode=0o644)
     return said
+
+
+def _write_attested(path: Path, psbt: bytes) -> None:
+    """Write what the device is given. The same may be there, from an answer that was cut off."""
+    if not os.path.lexists(path) or _carried(path, len(psbt)) != psbt:
+        write_new(path, psbt, mode=0o644)
 
 
 def _carried(path: Path, limit_bytes: int) -> bytes:

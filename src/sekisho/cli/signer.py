@@ -11,7 +11,8 @@ every space and tab, knows no quotes, and reads one line of JSON. What it asks i
     delegate = ["/opt/hwi/bin/hwi"]    # asked for what Core asks, and to sign
     keeper = "/srv/gate-keeper"        # where the roster lists commitments
 
-`signtx` is decided by the gate first: the delegate sees only a PSBT that a pass allows, and Core
+`signtx` is decided by the gate first: the delegate sees only a PSBT that a pass allows, with the
+gate's attestations where the wallet's device asks for them (`sekisho gate attest`), and Core
 only what was verified after it came back, for Core broadcasts what a signer returns unseen. Every
 other answer is `{"error": ...}`, with the reasons on standard error and in the journal.
 """
@@ -91,12 +92,13 @@ def _answer(question: Question, settings: Settings, stdin: BinaryIO) -> object:
         return ask_signer(settings.delegate, question.for_delegate())
     psbt = _asked_psbt(stdin.read(_STDIN_MAX_BYTES + 1))
 
-    def sign(cleared: Cleared) -> bytes:
-        said = f"signtx {b64encode(cleared.psbt).decode()}\n"
-        return _returned_psbt(ask_signer(settings.delegate, question.for_delegate(), said))
+    with gate_of(settings, question.network) as gate:
 
-    with gate_of(settings, question.network) as (decide, verify_return):
-        returned = signed(psbt, decide=decide, sign=sign, verify_return=verify_return)
+        def sign(cleared: Cleared) -> bytes:
+            said = f"signtx {b64encode(gate.handed(cleared)).decode()}\n"
+            return _returned_psbt(ask_signer(settings.delegate, question.for_delegate(), said))
+
+        returned = signed(psbt, decide=gate.decide, sign=sign, verify_return=gate.verify_return)
     return {"psbt": b64encode(returned).decode()}
 
 

@@ -20,9 +20,15 @@ from sekisho.cli.signer_options import Settings
 from sekisho.edges.gates import keep_seen
 from sekisho.edges.keepers import open_keeper
 from sekisho.gate.choose import choose_pass
-from sekisho.gate.flow import Papers, Records, check_psbt, check_return, record_refusal
+from sekisho.gate.flow import (
+    Records,
+    attest_cleared,
+    check_psbt,
+    check_return,
+    record_refusal,
+)
 from sekisho.gate.reading import read_psbt
-from sekisho.gate.records import Cleared
+from sekisho.gate.records import Cleared, Papers
 from sekisho.kernel.errors import BadInputError
 from sekisho.kernel.finding import Refused
 from sekisho.passes.flow import Desk, bundle_of, catch_up, open_desk
@@ -57,9 +63,15 @@ class _Place:
             keeper=None
             if self.keeper is None
             else open_keeper(self.keeper, workspace=self.here.workspace.root),
+            attesters=self.opened.attesters(),
         )
         self.shown[cleared.transaction_digest] = papers
         return cleared
+
+    def handed(self, cleared: Cleared) -> bytes:
+        """Return what the signer is given: with attestations where its device asks for them."""
+        attested = attest_cleared(cleared, self.opened.attesters(), self.opened.memory)
+        return cleared.psbt if attested is None else attested.psbt
 
     def verify_return(self, cleared: Cleared, returned: bytes) -> None:
         """Raise `Refused`, written down, unless it is what was cleared, signed, and still allowed.
@@ -76,6 +88,7 @@ class _Place:
             records=self._records(),
             entry_id=new_id(now),
             now=now,
+            attesters=self.opened.attesters(),
         )
         catch_up(self.desk)
         self.decide(cleared.psbt)
@@ -112,11 +125,18 @@ class _Place:
             raise
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskedGate:
+    """A gate as the signer asks it: before it signs, what it hands on, and after."""
+
+    decide: Callable[[bytes], Cleared]
+    handed: Callable[[Cleared], bytes]
+    verify_return: Callable[[Cleared, bytes], None]
+
+
 @contextmanager
-def gate_of(
-    settings: Settings, network: Network
-) -> Iterator[tuple[Callable[[bytes], Cleared], Callable[[Cleared, bytes], None]]]:
-    """Open the gate; yields what clears a PSBT and what verifies the signer's return.
+def gate_of(settings: Settings, network: Network) -> Iterator[AskedGate]:
+    """Open the gate.
 
     Raises `BadInputError` if the node is on another network than the workspace.
     """
@@ -126,4 +146,6 @@ def gate_of(
             raise BadInputError("--chain", f"is {network}; the workspace is for {ours}")
         desk = open_desk(here.journal, genesis_digest=opened.gate.genesis_digest)
         place = _Place(here=here, opened=opened, desk=desk, keeper=settings.keeper)
-        yield place.decide, place.verify_return
+        yield AskedGate(
+            decide=place.decide, handed=place.handed, verify_return=place.verify_return
+        )

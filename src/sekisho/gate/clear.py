@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from sekisho.gate.correspond import correspond
+from sekisho.gate.outputs import payments_in
 from sekisho.gate.reading import read_psbt
 from sekisho.gate.records import Cleared, ReadPSBT
 from sekisho.kernel.digest import tagged_digest
@@ -82,4 +83,5 @@ def _cleared(psbt: bytes, read: ReadPSBT, leave: Leave) -> Cleared:
         psbt=psbt,
         txid=read.transaction.txid,
         transaction_digest=tagged_digest("unsigned-transaction", unsigned).hex(),
+        payments=payments_in(read.transaction, leave.transfer)[0],
     )

@@ -104,12 +104,14 @@ def enough_others(found: Returned, terms: Enforced, *, wallet: Wallet, book: Scr
     )
 
 
-def cosign(found: Returned, *, wallet: Wallet, book: ScriptBook, key: Cosigner) -> Returned | None:
+def cosign(
+    found: Returned, *, wallet: Wallet, book: ScriptBook, key: Cosigner, handed: bytes = b""
+) -> Returned | None:
     """Return what came back with the gate's own signature on each input; None if it is not whole.
 
     The gate's signature is judged as everybody's is, so nothing is returned that would not be
-    taken from a signer. Whoever calls this has asked the gate, and writes down what he got before
-    he shows it to anybody.
+    taken from a signer; `handed` is as in `judge_return`. Whoever calls this has asked the gate,
+    and writes down what he got before he shows it to anybody.
     """
     spend, network = _spend_of(found, wallet, book)
     maps = pairs_of(found.returned, "returned")
@@ -119,7 +121,7 @@ def cosign(found: Returned, *, wallet: Wallet, book: ScriptBook, key: Cosigner) 
         maps[1 + index].setdefault(
             _PARTIAL_SIGNATURE + private_key.pub.sec, signature + bytes((ALL,))
         )
-    whole = judge_return(found.cleared, with_pairs(maps), wallet=wallet, book=book)
+    whole = judge_return(found.cleared, with_pairs(maps), wallet=wallet, book=book, handed=handed)
     return whole if whole.complete else None
 
 

@@ -59,5 +59,7 @@ def why_no_own_key(wallet: Wallet | None) -> Evidence | None:
     """Return why the gate's own key did not sign, if anybody can say."""
     if wallet is None:
         return None
-    name = "own_key_later" if wallet.level is Level.ENFORCED else "own_key_not_needed"
-    return evidence(name, wallet_id=wallet.wallet_id)
+    enforced = wallet.level is Level.ENFORCED
+    return evidence(
+        "own_key_later" if enforced else "own_key_not_needed", wallet_id=wallet.wallet_id
+    )

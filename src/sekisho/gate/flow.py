@@ -7,21 +7,26 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from sekisho.gate.clear import clear, recall
+from sekisho.gate.attest import AttestedPSBT, Attester, attest, handed_psbt
+from sekisho.gate.clear import recall
 from sekisho.gate.cosigner import Cosigner, cosign, enough_others, terms_for
+from sekisho.gate.decide import (
+    clear_opened,
+    leave_then,
+    opened_now,
+    opened_then,
+    standing_findings,
+)
 from sekisho.gate.gathered import Gathered
-from sekisho.gate.hold import gate_hold
-from sekisho.gate.memory import Remembered, remember
-from sekisho.gate.records import Cleared, Gate, Mode, Returned
+from sekisho.gate.memory import remember
+from sekisho.gate.records import Cleared, Gate, Mode, Papers, Returned
 from sekisho.gate.returned import judge_return
 from sekisho.gate.shut import (
     clock_findings,
-    freeze_findings,
     high_water_at,
     lease_findings,
     lease_in,
     lived_until_at,
-    place_findings,
 )
 from sekisho.journal.records import Draft
 from sekisho.journal.store import JournalStore
@@ -31,29 +36,15 @@ from sekisho.kernel.digest import document_digest
 from sekisho.kernel.finding import Finding, Refused, bounded_findings, finding
 from sekisho.kernel.instants import format_instant
 from sekisho.kernel.ulid import make_ulid
-from sekisho.passes.bundle import Opened, named_pass, open_bundle
-from sekisho.passes.duress import Keeper, commits
-from sekisho.passes.leave import Leave, leave_of
+from sekisho.passes.bundle import Opened, named_pass
+from sekisho.passes.duress import Keeper
 from sekisho.passes.life import GATE_CLEARED, GATE_REFUSED, readable_clearances
-from sekisho.passes.register import Register
 from sekisho.wallets.records import Wallet
 
 GATE_RETURNED = "gate.returned"
 GATE_SIGNED = "gate.signed"
 """The gate's own key signed, as the last (docs/adr/0021)."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Papers:
-    """What is carried to the gate beside the PSBT. All of it is verified from what is pinned."""
-
-    bundle: bytes
-    """The pass, and the journal up to a checkpoint (`passes/bundle.py`); empty without a pass."""
-    lease: bytes
-    """Empty if there is none."""
-    seen: LastSeen | None
-    """The last checkpoint that this gate saw; None before the first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,8 +69,11 @@ def check_psbt(
     keep_seen: Callable[[LastSeen], None],
     keeper: Keeper | None = None,
     onlooker: Callable[[Gathered], None] = lambda _: None,
+    attesters: Sequence[Attester] = (),
 ) -> Cleared:
     """Return `Cleared` if the pass allows the PSBT, or raise `Refused` with every reason.
+
+    Where one of the `attesters` is the wallet's, also if its device would take it.
 
     A refusal is recorded under `entry_id`. Asking again about a transaction that was cleared gives
     the same answer. The checkpoint that the bundle shows is kept with `keep_seen` first of all.
@@ -99,8 +93,8 @@ def check_psbt(
             raise Refused(findings)  # noqa: TRY301 - recorded like every other refusal
         if lease is not None:
             findings.extend(lease_findings(lease, gate, remembered, opened, now=now))
-        findings.extend(_findings(opened, gate, keeper, now=now))
-        cleared = _cleared(psbt, opened, remembered, findings, now=now)
+        findings.extend(standing_findings(psbt, opened, gate, keeper, attesters, now=now))
+        cleared = clear_opened(psbt, opened, remembered, findings, now=now)
         # Record.
         _record(cleared, records, gate, now)
     except Refused as refused:
@@ -108,6 +102,16 @@ def check_psbt(
         _write(GATE_REFUSED, body, gate, records, entry_id=entry_id, now=now)
         raise
     return cleared
+
+
+def attest_cleared(
+    cleared: Cleared, attesters: Sequence[Attester], memory: JournalStore
+) -> AttestedPSBT | None:
+    """Return what the wallet's device is given of a clearance that the gate's memory holds.
+
+    None for a wallet that no attester is for. Raises `Refused` for what was not cleared.
+    """
+    return attest(cleared, attesters, used=remember(memory.entries()).used)
 
 
 def check_return(
@@ -120,6 +124,7 @@ def check_return(
     entry_id: str,
     now: datetime,
     onlooker: Callable[[Wallet], None] = lambda _: None,
+    attesters: Sequence[Attester] = (),
 ) -> Returned:
     """Return what a signer made of a PSBT that this gate has cleared, if it is that, signed.
 
@@ -133,12 +138,13 @@ def check_return(
     lease, _ = lease_in(papers.lease, gate)
     opened: Opened | None = None
     try:
-        opened = _opened_then(papers, gate)
+        opened = opened_then(papers, gate)
         register = opened.register
-        cleared = recall(psbt, _leave_then(opened), used=remembered.used)
+        cleared = recall(psbt, leave_then(opened), used=remembered.used)
         wallet = register.wallets[cleared.wallet_id]
         onlooker(wallet)
-        found = judge_return(cleared, returned, wallet=wallet, book=register.book())
+        handed = handed_psbt(cleared, attesters)
+        found = judge_return(cleared, returned, wallet=wallet, book=register.book(), handed=handed)
     except Refused as refused:
         lived_at = lived_until_at(remembered, lease, opened, now=now)
         body = _refusal(refused.findings, papers, lived_at)
@@ -167,6 +173,7 @@ def sign_last(
     keep_seen: Callable[[LastSeen], None],
     keeper: Keeper | None = None,
     onlooker: Callable[[Gathered], None] = lambda _: None,
+    attesters: Sequence[Attester] = (),
 ) -> Returned:
     """Return what a signer gave back, whole with the signature of the gate's own key.
 
@@ -175,7 +182,7 @@ def sign_last(
     are now, and raises `Refused` as `check_psbt` does. The signature is written down, under
     `entry_id`, before it is returned.
     """
-    register = _opened_then(papers, gate).register
+    register = opened_then(papers, gate).register
     wallet, book = register.wallets[found.cleared.wallet_id], register.book()
     terms = terms_for(wallet, key)
     if found.complete or terms is None:
@@ -192,10 +199,11 @@ def sign_last(
         keep_seen=keep_seen,
         keeper=keeper,
         onlooker=onlooker,
+        attesters=attesters,
     )
     if again != found.cleared:
         raise RuntimeError("the gate was asked about something else")
-    whole = cosign(found, wallet=wallet, book=book, key=key)
+    whole = cosign(found, wallet=wallet, book=book, key=key, handed=handed_psbt(again, attesters))
     if whole is None:
         return found
     body: dict[str, Json] = {"pass_digest": found.cleared.pass_digest, "txid": whole.txid}
@@ -235,7 +243,7 @@ def _gather(
         findings.append(finding("gate.journal_missing", gate.gate_id))
     opened: Opened | None = None
     try:
-        opened = _opened(papers, gate, now=now)
+        opened = opened_now(papers, gate, now=now)
         keep_seen(opened.seen)
     except Refused as refused:
         findings.extend(refused.findings)
@@ -250,21 +258,6 @@ def _gather(
         now=now,
     )
     return gathered, findings
-
-
-def _opened_then(papers: Papers, gate: Gate) -> Opened:
-    """Return the bundle as it was, however old it is by now."""
-    return open_bundle(
-        papers.bundle, genesis_digest=gate.genesis_digest, seen=None, now=None, where="bundle"
-    )
-
-
-def _leave_then(opened: Opened) -> Leave:
-    """Return what the pass allows, as of the bundle's own last moment."""
-    leave = leave_of(opened.register, opened.pass_digest, now=opened.as_of_at)
-    if leave is None:
-        raise Refused([finding("gate.pass_moves_nothing", opened.pass_digest[:16])])
-    return leave
 
 
 def _write(
@@ -289,69 +282,6 @@ def _refusal(findings: Sequence[Finding], papers: Papers, certain_at: datetime) 
         **bounded_findings(findings),
         "high_water_at": format_instant(certain_at),
     }
-
-
-def _findings(
-    opened: Opened, gate: Gate, keeper: Keeper | None, *, now: datetime
-) -> list[Finding]:
-    """Return what speaks against letting anything leave under the pass, whatever the PSBT is."""
-    findings: list[Finding] = []
-    leave = leave_of(opened.register, opened.pass_digest, now=now)
-    if leave is not None:  # else `clear` says why
-        findings.extend(freeze_findings(leave.transfer, opened.register))
-        findings.extend(place_findings(leave, opened.register, gate, now=now))
-    return [*findings, *_on_hold(keeper, opened.register, opened.pass_digest, now)]
-
-
-def _opened(papers: Papers, gate: Gate, *, now: datetime) -> Opened:
-    if not papers.bundle:
-        raise Refused([finding("gate.no_pass", gate.gate_id)])
-    return open_bundle(
-        papers.bundle,
-        genesis_digest=gate.genesis_digest,
-        seen=papers.seen,
-        now=now,
-        where="bundle",
-    )
-
-
-def _cleared(
-    psbt: bytes,
-    opened: Opened,
-    remembered: Remembered,
-    apart: list[Finding],
-    *,
-    now: datetime,
-) -> Cleared:
-    """Return what the pass allows; raises `Refused` with what speaks against it, and `apart`."""
-    try:
-        cleared = clear(
-            psbt,
-            pass_digest=opened.pass_digest,
-            register=opened.register,
-            book=opened.register.book(),
-            used=(*remembered.used, *readable_clearances(opened.cleared)),
-            now=now,
-        )
-    except Refused as refused:
-        raise Refused([*refused.findings, *apart]) from refused
-    if apart:
-        raise Refused(apart)
-    return cleared
-
-
-def _on_hold(
-    keeper: Keeper | None, register: Register, pass_digest: str, now: datetime
-) -> list[Finding]:
-    """Return the one thing that is said of a pass on hold, having told the keeper why it is."""
-    on_hold = [finding("gate.on_hold", pass_digest[:16])]
-    if keeper is None:
-        return on_hold if commits(register.roster) else []
-    report = gate_hold(keeper, register, pass_digest, now=now)
-    if report is None:
-        return []
-    keeper.report(report)
-    return on_hold
 
 
 def _record(cleared: Cleared, records: Records, gate: Gate, now: datetime) -> None:

@@ -26,19 +26,16 @@ def judge_outputs(
 ) -> list[Finding]:
     """Return every output that the pass does not allow, and every payment that is missing."""
     findings: list[Finding] = []
-    # Counted, not compared as sets: an approved payment made twice is a payment nobody approved.
-    approved = Counter((each.script, int(each.amount_sat)) for each in transfer.payments)
-    left = approved.copy()
     change_count = 0
-    for output in transaction.outputs:
-        key = (output.script, int(output.amount_sat))
-        if left[key] > 0:
-            left[key] -= 1
-        elif _is_change(output, transfer, coins, book):
+    paid, missing = payments_in(transaction, transfer)
+    for index, output in enumerate(transaction.outputs):
+        if index in paid:
+            continue
+        if _is_change(output, transfer, coins, book):
             change_count += 1
         else:
             findings.extend(_not_allowed(output, transfer, book))
-    for (script, amount_sat), count in (+left).items():
+    for (script, amount_sat), count in missing.items():
         findings.extend(
             finding("gate.payment_missing", _name(script, transfer), amount_sat=amount_sat)
             for _ in range(count)
@@ -53,6 +50,23 @@ def judge_outputs(
             )
         )
     return findings
+
+
+def payments_in(
+    transaction: Transaction, transfer: Transfer
+) -> tuple[tuple[int, ...], Counter[tuple[bytes, int]]]:
+    """Return which outputs are approved payments, by place, and the payments that are missing.
+
+    Counted, not compared as sets: an approved payment made twice is a payment nobody approved.
+    """
+    left = Counter((each.script, int(each.amount_sat)) for each in transfer.payments)
+    paid: list[int] = []
+    for index, output in enumerate(transaction.outputs):
+        key = (output.script, int(output.amount_sat))
+        if left[key] > 0:
+            left[key] -= 1
+            paid.append(index)
+    return tuple(paid), +left
 
 
 def _is_change(

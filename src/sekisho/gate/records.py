@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from sekisho.chains.bitcoin.transaction import Transaction, TxOut
+from sekisho.journal.witness.last_seen import LastSeen
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +70,8 @@ class Cleared:
     """Of the unsigned transaction."""
     transaction_digest: str
     """Tagged digest of the unsigned transaction's bytes."""
+    payments: tuple[int, ...]
+    """The places of the outputs that are approved payments. Every other one is proven change."""
 
 
 class Mode(StrEnum):
@@ -112,3 +115,15 @@ class Returned:
     def complete(self) -> bool:
         """Whether every input's script holds."""
         return bool(self.transaction)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Papers:
+    """What is carried to the gate beside the PSBT. All of it is verified from what is pinned."""
+
+    bundle: bytes
+    """The pass, and the journal up to a checkpoint (`passes/bundle.py`); empty without a pass."""
+    lease: bytes
+    """Empty if there is none."""
+    seen: LastSeen | None
+    """The last checkpoint that this gate saw; None before the first."""

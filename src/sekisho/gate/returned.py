@@ -45,10 +45,12 @@ _HARMLESS = frozenset(("gate.return_unsigned",))
 
 
 def judge_return(
-    cleared: Cleared, returned: bytes, *, wallet: Wallet, book: ScriptBook
+    cleared: Cleared, returned: bytes, *, wallet: Wallet, book: ScriptBook, handed: bytes = b""
 ) -> Returned:
     """Return `Returned` if `returned` is what was cleared, signed, or raise `Refused`.
 
+    `handed` is what the signer was given where that is not the cleared PSBT to the byte: with our
+    attestations in it (`attest.py`), which it may give back, and no others.
     `returned` is a PSBT (binary, base64 or hex) or a transaction (binary or hex), signed by all
     or by some of the keys that its inputs need; `complete` tells which. `wallet` and `book` are
     those it was cleared with. Beside everything that is wrong, `gate.return_hostile` says whether
@@ -64,7 +66,7 @@ def judge_return(
     if claim.transaction == before.transaction:
         if claim.psbt is not None:
             findings.extend(field_findings(before, claim.psbt, claim.shown_txids, coins, wallet))
-            sent = pairs_of(cleared.psbt, "cleared")
+            sent = pairs_of(handed or cleared.psbt, "cleared")
             findings.extend(pair_findings(sent, claim.pairs, len(coins)))
         network = network_of_caip2(wallet.chain, "wallet.chain")
         spend = spend_of(before.transaction, coins, wallet.descriptor, network)

@@ -22,9 +22,9 @@ from sekisho.drills.dmm_2024.timeline import (
     moments,
 )
 from sekisho.gate.clear import clear
-from sekisho.gate.flow import Papers, Records, check_psbt
+from sekisho.gate.flow import Records, check_psbt
 from sekisho.gate.leases.flow import ask_lease, begin_memory
-from sekisho.gate.records import Gate, Mode
+from sekisho.gate.records import Gate, Mode, Papers
 from sekisho.journal.checkpoints import sign_checkpoint
 from sekisho.journal.merkle import Frontier, leaf_hash
 from sekisho.journal.notes import SignerKey
