@@ -13,7 +13,14 @@ from pathlib import Path
 from sekisho.drills.dmm_2024.flow import replay
 from sekisho.drills.dmm_2024.page import page
 from sekisho.drills.dmm_2024.records import NAME, Outcome, Variant
-from sekisho.edges.gates import MEMORY, create_gate_folder, read_gate, read_lease, read_seen
+from sekisho.edges.gates import (
+    MEMORY,
+    create_gate_folder,
+    new_folder,
+    read_gate,
+    read_lease,
+    read_seen,
+)
 from sekisho.edges.keys import write_new
 from sekisho.edges.workspace import Workspace, create_workspace, open_workspace, pin_genesis
 from sekisho.gate.flow import Papers, begin_memory
@@ -167,12 +174,10 @@ def hold_to_seen(here: Installation, path: Path) -> None:
 
 def new_gate(folder: Path, gate: Gate) -> None:
     """Make a gate's folder, with a memory in which nothing stands but that it began."""
-    create_gate_folder(folder, gate)
-    memory = create_journal(folder / MEMORY)
-    try:
-        begin_memory(memory, gate, now=current_time())
-    finally:
-        memory.close()
+    with new_folder(folder) as unfinished:
+        create_gate_folder(unfinished, gate)
+        with create_journal(unfinished / MEMORY) as memory:
+            begin_memory(memory, gate, now=current_time())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,8 +20,9 @@ from sekisho.app import OpenGate, open_gate
 from sekisho.cli.gate_answers import answer_json, ask_gate
 from sekisho.cli.options import JsonOption, read_file
 from sekisho.cli.output import EXIT_NO, put_json, say
+from sekisho.edges.gates import answering
 from sekisho.edges.keepers import open_keeper
-from sekisho.edges.keys import write_new
+from sekisho.edges.keys import write_whole
 from sekisho.gate.reading import PSBT_SIZE_MAX_BYTES, psbt_bytes
 from sekisho.gate.records import Mode
 from sekisho.kernel.canonical import Json
@@ -50,7 +51,7 @@ def inbox(
     For a gate without a network: carry the folder in, answer, and carry it out again.
     """
     held = None if keeper is None else open_keeper(keeper, workspace=folder)
-    with open_gate(gate) as opened:
+    with open_gate(gate) as opened, answering(gate):
         if opened.gate.mode is not Mode.ISOLATED:
             raise BadInputError("--gate", "stands beside the journal; ask it with `gate check`")
         answers = {
@@ -89,7 +90,7 @@ def _answered(bundle: Path, opened: OpenGate, keeper: Keeper | None) -> dict[str
     except BadInputError as error:
         said = {"answer": "no", "error": str(error)}
     written = json_text.dumps(said, ensure_ascii=False, indent=2).encode() + b"\n"
-    write_new(no if said["answer"] == "no" else yes, written, mode=0o644)
+    write_whole(no if said["answer"] == "no" else yes, written, mode=0o644)
     return said
 
 
