@@ -17,6 +17,7 @@ from sekisho.edges.attesters import read_attesters
 from sekisho.edges.gates import (
     MEMORY,
     create_gate_folder,
+    new_folder,
     read_cosigner_key,
     read_gate,
     read_lease,
@@ -177,12 +178,10 @@ def hold_to_seen(here: Installation, path: Path) -> None:
 
 def new_gate(folder: Path, gate: Gate) -> None:
     """Make a gate's folder, with a memory in which nothing stands but that it began."""
-    create_gate_folder(folder, gate)
-    memory = create_journal(folder / MEMORY)
-    try:
-        begin_memory(memory, gate, now=current_time())
-    finally:
-        memory.close()
+    with new_folder(folder) as unfinished:
+        create_gate_folder(unfinished, gate)
+        with create_journal(unfinished / MEMORY) as memory:
+            begin_memory(memory, gate, now=current_time())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

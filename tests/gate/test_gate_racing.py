@@ -70,4 +70,11 @@ def test_of_two_gates_asked_at_once_about_two_transactions_one_says_yes(tmp_path
         kinds = [entry.kind for entry in journal.entries()]
         used = [each.pass_digest for each in clearances(journal.entries())]
     assert sorted(used) == sorted(digest_of(each) for each in passes)
+    for runner in range(RUNNERS):
+        won = [
+            digest_of(passes[at]) for at, by, code in answers if (by, code) == (runner, "cleared")
+        ]
+        with open_journal(tmp_path / f"gate-{runner}.db") as memory:
+            remembered = [each.pass_digest for each in clearances(memory.entries())]
+        assert remembered == won, "what was refused is not remembered as let through"
     assert (kinds.count(GATE_CLEARED), kinds.count(GATE_REFUSED)) == (PASSES, PASSES)

@@ -22,8 +22,9 @@ from sekisho.app import OpenGate, open_gate
 from sekisho.cli.gate_answers import answer_json, ask_gate
 from sekisho.cli.options import JsonOption, read_file
 from sekisho.cli.output import EXIT_NO, put_json, say
+from sekisho.edges.gates import answering
 from sekisho.edges.keepers import open_keeper
-from sekisho.edges.keys import write_new
+from sekisho.edges.keys import write_whole
 from sekisho.gate.attest import AttestedPSBT
 from sekisho.gate.reading import PSBT_SIZE_MAX_BYTES, psbt_bytes
 from sekisho.gate.records import Mode
@@ -51,7 +52,7 @@ def inbox(
     For a gate without a network: carry the folder in, answer, and carry it out again.
     """
     held = None if keeper is None else open_keeper(keeper, workspace=folder)
-    with open_gate(gate) as opened:
+    with open_gate(gate) as opened, answering(gate):
         if opened.gate.mode is not Mode.ISOLATED:
             raise BadInputError("--gate", "stands beside the journal; ask it with `gate check`")
         answers = {
@@ -99,14 +100,16 @@ def _answered(bundle: Path, opened: OpenGate, keeper: Keeper | None) -> dict[str
     except BadInputError as error:
         said = {"answer": "no", "error": str(error)}
     written = json_text.dumps(said, ensure_ascii=False, indent=2).encode() + b"\n"
-    write_new(no if said["answer"] == "no" else yes, written, mode=0o644)
+    write_whole(no if said["answer"] == "no" else yes, written, mode=0o644)
     return said
 
 
 def _write_attested(path: Path, psbt: bytes) -> None:
     """Write what the device is given. The same may be there, from an answer that was cut off."""
-    if not os.path.lexists(path) or _carried(path, len(psbt)) != psbt:
-        write_new(path, psbt, mode=0o644)
+    if not os.path.lexists(path):
+        write_whole(path, psbt, mode=0o644)
+    elif _carried(path, len(psbt)) != psbt:
+        raise BadInputError(str(path), "is there already, and is not this gate's")
 
 
 def _carried(path: Path, limit_bytes: int) -> bytes:

@@ -13,12 +13,14 @@ A granter:   granter.key    signs leases; granter.pub verifies them
 Both lie outside the workspace: whoever puts back an old journal must not put these back as well.
 """
 
+import os
 import re
 import secrets
 import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import (
@@ -38,7 +40,7 @@ from sekisho.gate.cosigner import (
     read_cosigner,
 )
 from sekisho.gate.records import Gate, Mode
-from sekisho.journal.store_files import exclusive
+from sekisho.journal.store_files import exclusive, sync_folder
 from sekisho.journal.witness.last_seen import LastSeen
 from sekisho.journal.witness.state import parse_seen, write_seen
 from sekisho.kernel.canonical import canonical_bytes, parse_json
@@ -84,6 +86,33 @@ def create_gate_folder(folder: Path, gate: Gate) -> None:
     key = _new_key(folder / _GATE_KEY)
     enrolled = Enrolled(gate_id=gate.gate_id, public_key=key, isolated=gate.mode is Mode.ISOLATED)
     write_new(folder / GATE_PUB, _enrolled_bytes(enrolled), mode=0o644)
+
+
+@contextmanager
+def new_folder(folder: Path) -> Iterator[Path]:
+    """Yield where to make what `folder` is to be: it appears whole at the end, or not at all.
+
+    Raises `BadInputError` if there is anything already.
+    """
+    if os.path.lexists(folder):
+        raise BadInputError(str(folder), "cannot be made: something is there already")
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(dir=folder.parent, prefix=".gate-") as beside:
+            unfinished = Path(beside) / folder.name
+            yield unfinished
+            sync_folder(unfinished)
+            unfinished.rename(folder)
+            sync_folder(folder.parent)
+    except OSError as error:
+        raise BadInputError(str(folder), f"cannot be made: {error.strerror}") from error
+
+
+@contextmanager
+def answering(folder: Path) -> Iterator[None]:
+    """Let a gate answer one inbox at a time: no answer may take the place of another."""
+    with exclusive(folder / "inbox", _WAIT_SECONDS):
+        yield
 
 
 def gate_key(folder: Path) -> Ed25519PrivateKey:

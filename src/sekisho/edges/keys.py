@@ -24,6 +24,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
+from sekisho.journal.store_files import sync_folder
 from sekisho.kernel.canonical import Json, canonical_bytes, parse_json
 from sekisho.kernel.errors import BadInputError, WorldError
 from sekisho.kernel.fields import Fields
@@ -348,6 +349,24 @@ def write_new(path: Path, data: bytes, *, mode: int) -> None:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
+    sync_folder(path.parent)
+
+
+def write_whole(path: Path, data: bytes, *, mode: int) -> None:
+    """Write a file in a folder that others fill: afterwards it is there, and whole, or not at all.
+
+    What was there is replaced, so look before. What is being written has a name that nobody can
+    know and plant there; one that was cut off leaves that name behind. No link is made, for the
+    file systems of carried disks have none. Raises `BadInputError` if it cannot be written.
+    """
+    beside = path.with_name(f".{secrets.token_hex(8)}.new")
+    try:
+        write_new(beside, data, mode=mode)
+        beside.replace(path)
+        sync_folder(path.parent)
+    except OSError as error:
+        beside.unlink(missing_ok=True)
+        raise BadInputError(str(path), f"cannot be written: {error.strerror}") from error
 
 
 def replace_file(path: Path, data: bytes, *, mode: int = 0o644) -> None:
@@ -358,8 +377,4 @@ def replace_file(path: Path, data: bytes, *, mode: int = 0o644) -> None:
         file.flush()
         os.fsync(file.fileno())
     beside.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    sync_folder(path.parent)

@@ -288,7 +288,8 @@ def _record(cleared: Cleared, records: Records, gate: Gate, now: datetime) -> No
     """Write a clearance down, or raise `Refused` if another gate has just used the pass.
 
     Between gathering and recording, another gate may have cleared something else. The entry's id
-    follows from the pass, so each journal holds one clearance of a pass and no second one.
+    follows from the pass, so each journal holds one clearance of a pass and no second one. The
+    exchange's comes first: what is refused there must not be remembered as let through.
     """
     place = {
         "pass_digest": cleared.pass_digest,
@@ -306,7 +307,7 @@ def _record(cleared: Cleared, records: Records, gate: Gate, now: datetime) -> No
             "transaction_digest": cleared.transaction_digest,
         },
     )
-    for each in (records.memory, records.journal):
+    for each in (records.journal, records.memory):
         if each is not None:
             _record_once(cleared, draft, each)
 
