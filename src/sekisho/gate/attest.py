@@ -18,7 +18,6 @@ from dataclasses import dataclass, field
 
 from btclib.b32 import p2wpkh
 from btclib.ecc import bms
-from btclib.exceptions import BTClibException
 from btclib.key import PrvKeyData, PubKeyData
 
 from sekisho.chains.bitcoin.addresses import address_of
@@ -159,10 +158,7 @@ def is_attested(attestation: AttestedOutput, public_key: bytes) -> bool:
     if len(signature) != _SIZE or signature[0] not in _HEADERS:
         return False
     message, text = attestation.output.serialize(), b64encode(signature)
-    try:
-        return bms.verify(message, key_address(public_key, Network.MAIN), text)
-    except (BTClibException, ValueError):
-        return False
+    return bms.verify(message, key_address(public_key, Network.MAIN), text)
 
 
 def _attester_of(attesters: Sequence[Attester], wallet_id: str) -> Attester | None:
