@@ -4,9 +4,8 @@ Before signing, after signing, and in what a gate is shown beside the PSBT. Scen
 random and built by embit; the pass of each is asked for and approved with real signatures. What
 the gate answers is counted by kind, and the same scenes untampered beside them. The peers are the
 checks that embit and btclib-wallet make of a PSBT by themselves: they know of no pass.
-`make bench ONLY=tampering` shows each kind a hundred times, `python -m bench.tampering 1000000`
-a million in all. Counts go to build/tampering.json; `python -m bench.tampered.page` writes them
-into docs/tampering.md.
+`make bench ONLY=tampering` shows 20,000, `python -m bench.tampering 1000000` a million. Counts
+go to build/tampering.json; `python -m bench.tampered.page` writes them into docs/tampering.md.
 """
 
 import json
@@ -27,7 +26,7 @@ from bench.tampered.journals import NOW
 from bench.tampered.judging import Codes, judged
 from bench.tampered.office import Office
 from bench.tampered.peers import PEERS
-from bench.tampered.population import BATCH, Tally, honest_name, population
+from bench.tampered.population import Tally, honest_name, population
 from bench.tampered.psbts import Output, Plan, made_coin
 from bench.tampered.purses import INTERNAL, RECEIVING, SCRIPT_TYPES, Purse, fresh_purse
 from bench.tampered.returns import Return, honest_return, judged_return
@@ -53,7 +52,7 @@ from sekisho.passes.records import FeeRule, ListedInputs
 from sekisho.wallets.records import ChangeRule
 
 NAME = "tampering"
-SHOWN = 100 * BATCH
+SHOWN = 20_000
 SEED = 2024
 WRITTEN = Path(__file__).parents[1] / "build" / "tampering.json"
 SMALL_RUNS, LARGE_RUNS = 300, 5

@@ -8,8 +8,8 @@ from bench.tampered.judging import Kind
 from bench.tampered.kinds_outputs import edited, paid
 from bench.tampered.psbts import Output, Plan, foreign_script
 from bench.tampered.returns import Return, clearance_of, returned_kind
-from bench.tampered.scenes import Scene
-from bench.tampered.signing import Signatures, signed
+from bench.tampered.scenes import Scene, draw_scene
+from bench.tampered.signing import Signatures, in_form, signed
 
 Alter = Callable[[Scene, Random], Plan]
 DIFFERS = "return_transaction_differs"
@@ -168,6 +168,16 @@ def _earlier(was: Return, random: Random) -> Return:
     return before.with_signatures(signed(after, was.roots), after)
 
 
+def _another_scenes(was: Return, random: Random) -> Return:
+    """Return what a wallet of ours signed of a transaction that has nothing to do with it."""
+    scene = was.scene
+    other = draw_scene(random, scene.batch, random.choice(tuple(scene.batch.purses)))
+    signatures = signed(other.plan, [other.purse.roots[each] for each in other.way.by])
+    way = other.way
+    returned = in_form(way.form, other.plan, signatures, psbt_version=way.psbt_version)
+    return replace(was, returned=returned)
+
+
 def _under_another_pass(was: Return, _: Random) -> Return:
     """Name another pass than the one under which it was cleared."""
     office = was.scene.batch.office
@@ -213,6 +223,12 @@ ALTERED: tuple[Kind[Return], ...] = (
         "the signed transaction is another one that was cleared under the same pass",
         DIFFERS,
         _earlier,
+    ),
+    returned_kind(
+        "another transaction altogether",
+        "the signed transaction is one that nobody asked about, of a wallet of ours",
+        DIFFERS,
+        _another_scenes,
     ),
 )
 """Not the transaction that was cleared."""

@@ -49,6 +49,11 @@ def _hidden(place: Callable[[Return, Random], int]) -> Edit:
     )
 
 
+def _hidden_alone(was: Return, random: Random) -> Return:
+    bare = was.with_signatures([{} for _ in was.signatures])
+    return _edited(_hidden(_any_input))(bare, random)
+
+
 def _last_byte(was: Return, place: int, begins: bytes) -> bytes:
     key, value = next(pair for pair in maps_of(was.returned)[place] if pair[0][:1] == begins)
     return with_pair(was.returned, place, key, value[:-1] + bytes([value[-1] ^ 1]))
@@ -125,6 +130,13 @@ FIELDS: tuple[Kind[Return], ...] = (
         "a field of the signer's own is in the global map",
         CHANGED,
         _edited(_hidden(lambda *_: GLOBAL)),
+        applies=_in_psbt,
+    ),
+    returned_kind(
+        "hidden, and nothing signed",
+        "nothing is signed, and a field of the signer's own is in an input",
+        CHANGED,
+        _hidden_alone,
         applies=_in_psbt,
     ),
     returned_kind(

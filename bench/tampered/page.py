@@ -30,7 +30,7 @@ finished, or as the transaction alone |
 with a bundle that witnesses cosigned, a lease, a last seen checkpoint and a past |
 
 ```sh
-make bench ONLY=tampering                # each kind a hundred times, some minutes
+make bench ONLY=tampering                # 20,000 scenes, some minutes on two cores
 python -m bench.tampering 1000000        # a million, some hours; it may be cut off and go on
 python -m bench.tampered.page            # writes this page from build/tampering.json
 ```
