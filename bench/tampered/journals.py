@@ -110,7 +110,7 @@ class Journal:
     def __init__(self, wallets: Sequence[Wallet], *, exchange: str = "Bench exchange") -> None:
         """Adopt a roster, and put an open policy and the wallets in force."""
         self.entries: list[Entry] = []
-        self._numbers: Counter[str] = Counter()
+        self.numbers: Counter[str] = Counter()
         self._passes = 0
         self.policy_digest = ""
         self.roster = genesis_roster(exchange)
@@ -126,7 +126,7 @@ class Journal:
     def branch(self) -> "Journal":
         """Return a journal that begins as this one does."""
         other = copy(self)
-        other.entries, other._numbers = [*self.entries], Counter(self._numbers)  # noqa: SLF001
+        other.entries, other.numbers = [*self.entries], Counter(self.numbers)
         return other
 
     def draft(self, action: Transfer | Admin, *, requester: str = REQUESTER) -> Pass:
@@ -187,13 +187,13 @@ class Journal:
 
     def say(self, who: str, decision: Decision, digest: str, *, forged_by: str = "") -> None:
         """Have somebody sign a statement; or somebody else in their name."""
-        self._numbers[who] += 1
+        self.numbers[who] += 1
         approval = Approval(
             pass_digest=digest,
             decision=decision,
             genesis_digest=self.genesis_digest,
             approver=who,
-            sequence=self._numbers[who],
+            sequence=self.numbers[who],
             method=Method.KEY_FILE,
             credential_id=f"{who}-1",
             terminal_id=DESK,
