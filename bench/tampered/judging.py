@@ -1,12 +1,13 @@
 """What a kind of tampering is, and the judgements that must refuse it.
 
-A family is a judgement with the kinds that it must refuse; another judgement (of what comes back
-from a signer, say) is one more family, with an honest attempt and a judge of its own.
+A family is a judgement with the kinds that it must refuse: of a PSBT before signing, of what comes
+back from a signer, of what a gate is shown beside the PSBT.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from random import Random
+from typing import Generic, TypeVar
 
 from bench.tampered.scenes import Attempt, Scene
 from sekisho.gate.clear import clear
@@ -14,10 +15,15 @@ from sekisho.kernel.finding import Refused
 
 Codes = tuple[str, ...]
 """Of findings; empty if nothing was found, and so if the attempt was let through."""
+NO_ANSWER = "no answer at all"
+"""In place of a finding: what was shown is not even looked at, and nobody gets a yes."""
+
+A = TypeVar("A")
+"""What a family judges."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Kind:
+class Kind(Generic[A]):
     """One way in which one thing is changed."""
 
     name: str
@@ -25,18 +31,32 @@ class Kind:
     """In plain words, for the page: what is changed."""
     codes: frozenset[str]
     """Each is a right reason to refuse; at least one of them must be given."""
-    tamper: Callable[[Scene, Random], Attempt]
+    must: frozenset[str] = frozenset()
+    """Each of these must be given as well."""
+    tamper: Callable[[A, Random], A]
+    """Return the honest attempt with one thing changed."""
     applies: Callable[[Scene], bool] = lambda _: True
+
+    def is_refused_rightly(self, codes: Codes) -> bool:
+        """Return whether a refusal says what it must."""
+        return bool(self.codes & set(codes)) and self.must <= set(codes)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Family:
+class Family(Generic[A]):
     """A judgement, and what it must refuse."""
 
     title: str
-    honest: Callable[[Scene], Attempt]
-    judge: Callable[[Attempt], Codes]
-    kinds: tuple[Kind, ...]
+    honest: Callable[[Scene], A]
+    judge: Callable[[A], Codes]
+    parts: Mapping[str, tuple[Kind[A], ...]]
+    """The kinds, by what they change."""
+    is_for_peers: bool = False
+    """Whether the libraries that know of no pass are shown the same PSBTs."""
+
+    @property
+    def kinds(self) -> tuple[Kind[A], ...]:
+        return tuple(each for kinds in self.parts.values() for each in kinds)
 
 
 def kind(
@@ -46,10 +66,20 @@ def kind(
     tamper: Callable[[Scene, Random], Attempt],
     *,
     applies: Callable[[Scene], bool] = lambda _: True,
-) -> Kind:
-    """Return a kind; a code without a room is the gate's."""
-    full = frozenset(each if "." in each else f"gate.{each}" for each in codes.split())
-    return Kind(name=name, what=what, codes=full, tamper=tamper, applies=applies)
+) -> Kind[Attempt]:
+    """Return a kind of what is shown before signing; a code without a room is the gate's."""
+    return Kind(
+        name=name,
+        what=what,
+        codes=full(codes),
+        tamper=lambda attempt, random: tamper(attempt.scene, random),
+        applies=applies,
+    )
+
+
+def full(codes: str) -> frozenset[str]:
+    """Return codes in full: one without a room is the gate's."""
+    return frozenset(each if "." in each else f"gate.{each}" for each in codes.split())
 
 
 def judged(attempt: Attempt) -> Codes:
@@ -65,5 +95,9 @@ def judged(attempt: Attempt) -> Codes:
             now=attempt.now,
         )
     except Refused as refused:
-        return tuple(each.code for each in refused.findings)
+        return codes_of(refused)
     return ()
+
+
+def codes_of(refused: Refused) -> Codes:
+    return tuple(each.code for each in refused.findings)

@@ -144,7 +144,7 @@ def _change_matters(scene: Scene) -> bool:
     return has_change(scene) and scene.first_change.amount_sat > room_sat
 
 
-_SENT: tuple[Kind, ...] = tuple(
+_SENT: tuple[Kind[Attempt], ...] = tuple(
     kind(f"change {name}", what, codes, _change_to(choose), applies=applies)
     for name, what, codes, choose, applies in (
         (
@@ -242,7 +242,7 @@ _SENT: tuple[Kind, ...] = tuple(
 )
 """The change goes somewhere else, whole."""
 
-CHANGE: tuple[Kind, ...] = (
+CHANGE: tuple[Kind[Attempt], ...] = (
     *_SENT,
     kind(
         "change with our paths beside it",

@@ -154,7 +154,7 @@ def _claims_swapped(scene: Scene, _: Random) -> Attempt:
     return with_psbt(scene, psbt)
 
 
-COINS: tuple[Kind, ...] = (
+COINS: tuple[Kind[Attempt], ...] = (
     kind(
         "amount claimed too large",
         "`witness_utxo` says more than the previous transaction",
@@ -299,7 +299,7 @@ def _strange(_: Scene, random: Random, __: int) -> bytes:
     return b"\x21\x02" + random.randbytes(32) + b"\xac"
 
 
-SCRIPTS: tuple[Kind, ...] = (
+SCRIPTS: tuple[Kind[Attempt], ...] = (
     kind(
         "stranger's redeem script",
         "the redeem script is a stranger's",

@@ -100,7 +100,7 @@ def _change_covers(more_sat: Callable[[Scene], int]) -> Applies:
     return lambda scene: has_change(scene) and scene.first_change.amount_sat > more_sat(scene)
 
 
-RANGES: tuple[Kind, ...] = (
+RANGES: tuple[Kind[Attempt], ...] = (
     kind("version", "another transaction version", "version_not_allowed", _version),
     kind(
         "locktime above the range",

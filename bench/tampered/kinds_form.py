@@ -4,12 +4,12 @@ from collections.abc import Callable
 from random import Random
 
 from embit.script import Script
-from embit.transaction import Transaction, TransactionInput, TransactionOutput
 
 from bench.tampered.judging import Kind, kind
 from bench.tampered.kinds_fields import SEQUENCE, shown, version_0, version_2
 from bench.tampered.psbts import Maps, Plan, in_maps, value_in, with_pair, without
-from bench.tampered.scenes import Scene
+from bench.tampered.scenes import Attempt, Scene
+from bench.tampered.signing import unsigned
 
 GLOBAL = 0
 TX, TX_VERSION, INPUT_COUNT, OUTPUT_COUNT = b"\x00", b"\x02", b"\x04", b"\x05"
@@ -48,15 +48,9 @@ def _counted(key: bytes, more: int) -> Edit:
 
 def bare(plan: Plan, *, script_sig: bytes = b"") -> bytes:
     """Return the unsigned transaction of a plan."""
-    transaction = Transaction(
-        version=plan.version,
-        vin=[
-            TransactionInput(coin.txid, coin.vout, Script(script_sig), sequence=sequence)
-            for coin, sequence in zip(plan.coins, plan.sequences, strict=True)
-        ],
-        vout=[TransactionOutput(each.amount_sat, Script(each.script)) for each in plan.outputs],
-        locktime=plan.locktime,
-    )
+    transaction = unsigned(plan)
+    for each in transaction.vin:
+        each.script_sig = Script(script_sig)
     return bytes(transaction.serialize())
 
 
@@ -86,7 +80,7 @@ def _other_psbt_version(scene: Scene, random: Random) -> bytes:
     return with_pair(scene.psbt, GLOBAL, PSBT_VERSION, number.to_bytes(4, "little"))
 
 
-MIXED: tuple[Kind, ...] = tuple(
+MIXED: tuple[Kind[Attempt], ...] = tuple(
     kind(name, what, codes, shown(edit), applies=applies)
     for name, what, codes, applies, edit in (
         (
@@ -239,7 +233,7 @@ def _cut(scene: Scene, random: Random) -> bytes:
     return scene.psbt[: random.randrange(len(scene.psbt))]
 
 
-FORM: tuple[Kind, ...] = tuple(
+FORM: tuple[Kind[Attempt], ...] = tuple(
     kind(name, what, codes, shown(edit), applies=applies)
     for name, what, codes, applies, edit in (
         (

@@ -168,7 +168,7 @@ def _is_full(scene: Scene) -> bool:
     return isinstance(rule, AnyInputs) and len(scene.plan.coins) == rule.inputs_max
 
 
-INPUTS: tuple[Kind, ...] = (
+INPUTS: tuple[Kind[Attempt], ...] = (
     kind(
         "stranger's coin added",
         "a stranger's coin is spent too",

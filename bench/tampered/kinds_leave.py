@@ -9,8 +9,9 @@ from typing import Any
 from embit.networks import NETWORKS
 from embit.script import Script
 
+from bench.tampered.journals import APPROVERS, NOW
 from bench.tampered.judging import Kind, kind
-from bench.tampered.office import APPROVERS, NOW, Office
+from bench.tampered.office import Office
 from bench.tampered.purses import EMBIT_NAMES
 from bench.tampered.scenes import Attempt, Scene, honest
 from sekisho.chains.bitcoin.networks import Network
@@ -137,7 +138,7 @@ def _changed_after_approval(scene: Scene, _: Random) -> Attempt:
     return _under(scene, _office(scene).file(raised))
 
 
-LEAVE: tuple[Kind, ...] = (
+LEAVE: tuple[Kind[Attempt], ...] = (
     kind(
         "pass replayed",
         "the pass was used for another transaction",

@@ -199,7 +199,7 @@ def _note_paid(scene: Scene, random: Random) -> Attempt:
     return with_outputs(scene, {place: burnt, **change_with(scene, -600)})
 
 
-OUTPUTS: tuple[Kind, ...] = (
+OUTPUTS: tuple[Kind[Attempt], ...] = (
     kind("another payee", "a payment goes to somebody else", "payment_missing", _another_payee),
     kind("one bit of a payee", "one bit of a payee's script", "payment_missing", _one_bit),
     kind(

@@ -72,7 +72,7 @@ _FLAGS = (
     ("SIGHASH_SINGLE|ANYONECANPAY", 0x83),
 )
 
-SIGNING: tuple[Kind, ...] = (
+SIGNING: tuple[Kind[Attempt], ...] = (
     *(
         kind(
             f"{name} asked for",

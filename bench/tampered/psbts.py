@@ -172,11 +172,11 @@ def _describe(scope: Any, place: Place, *, with_paths: bool) -> None:  # noqa: A
         scope.taproot_internal_key = derived.key.get_public_key()
         if derived.taptree and hasattr(scope, "taproot_merkle_root"):
             scope.taproot_merkle_root = derived.taptree.tweak()
-            scope.taproot_scripts.update(_leaves(derived))
+            scope.taproot_scripts.update(leaves_of(derived))
 
 
-def _leaves(derived: Any) -> dict[bytes, bytes]:  # noqa: ANN401 - embit publishes no types
-    """Return each leaf with its version, by its control block (BIP-341, BIP-371)."""
+def leaves_of(derived: Any) -> dict[bytes, bytes]:  # noqa: ANN401 - embit publishes no types
+    """Return each leaf with its version behind it, by its control block (BIP-341, BIP-371)."""
     internal = derived.key.get_public_key().xonly()
     leaves, root = _tweak_helper(derived.taptree)
     point = secp256k1.ec_pubkey_parse(b"\x02" + internal)
@@ -212,7 +212,7 @@ def bytes_of_maps(maps: Sequence[Sequence[tuple[bytes, bytes]]]) -> bytes:
     pieces = [b"psbt\xff"]
     for pairs in maps:
         for key, value in pairs:
-            pieces += [_length(key), key, _length(value), value]
+            pieces += [string(key), string(value)]
         pieces.append(b"\x00")
     return b"".join(pieces)
 
@@ -248,6 +248,11 @@ def _string(stream: BytesIO) -> bytes:
     size = {0xFD: 2, 0xFE: 4, 0xFF: 8}.get(first)
     length = first if size is None else int.from_bytes(stream.read(size), "little")
     return stream.read(length)
+
+
+def string(data: bytes) -> bytes:
+    """Return bytes with their length before them."""
+    return _length(data) + data
 
 
 def _length(data: bytes) -> bytes:

@@ -5,8 +5,9 @@ tampering that applies to few scenes can be tried on many.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from enum import StrEnum
 from functools import cached_property
 from random import Random
 from typing import Any
@@ -14,7 +15,8 @@ from typing import Any
 from embit.networks import NETWORKS
 from embit.script import Script
 
-from bench.tampered.office import NOW, Office
+from bench.tampered.journals import NOW, Journal
+from bench.tampered.office import Office
 from bench.tampered.psbts import Coin, Output, Plan, foreign_script, made_coin, psbt_of
 from bench.tampered.purses import (
     EMBIT_NAMES,
@@ -55,6 +57,14 @@ class Batch:
 
     purses: dict[str, Purse]
     office: Office
+    _desks: dict[str, Journal] = field(default_factory=dict, repr=False)
+
+    def desk(self, kind: str) -> Journal:
+        """Return the journal of an exchange that has this wallet alone: as short as can be."""
+        found = self._desks.get(kind)
+        if found is None:
+            found = self._desks[kind] = Journal([self.purses[kind].wallet])
+        return found
 
 
 def open_batch(random: Random) -> Batch:
@@ -62,6 +72,27 @@ def open_batch(random: Random) -> Batch:
     network = random.choice(tuple(EMBIT_NAMES))
     purses = {kind: fresh_purse(random, kind, network) for kind in SCRIPT_TYPES}
     return Batch(purses=purses, office=Office([each.wallet for each in purses.values()]))
+
+
+class Form(StrEnum):
+    """How signatures come back."""
+
+    FILED = "filed"
+    """In a PSBT, each under its key."""
+    FINISHED = "finished"
+    """In a PSBT whose inputs have their final scripts."""
+    EXTRACTED = "extracted"
+    """In the transaction alone."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Way:
+    """How signers answer."""
+
+    form: Form
+    psbt_version: int
+    by: tuple[int, ...]
+    """Which of the wallet's roots sign."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,6 +109,10 @@ class Scene:
     transfer: Transfer
     spare: tuple[Coin, ...]
     """Coins of the wallet that this transaction does not spend."""
+    way: Way
+    """How its signers answer."""
+    seed: int
+    """Of what is drawn only when it is needed."""
 
     @cached_property
     def psbt(self) -> bytes:
@@ -200,7 +235,20 @@ def draw_scene(random: Random, batch: Batch, kind: str) -> Scene:
         changes=changes,
         transfer=_transfer(random, purse, plan, (payments, changes), rule),
         spare=tuple(_coin(random, purse) for _ in range(2)),
+        way=_way(random, purse),
+        seed=random.getrandbits(64),
     )
+
+
+def _way(random: Random, purse: Purse) -> Way:
+    """Return who answers how. What is finished needs just enough keys; else any will do."""
+    form = random.choice(tuple(Form))
+    roots = range(len(purse.roots))
+    if form is Form.FILED:
+        by = random.sample(roots, k=random.randint(1, len(roots)))
+    else:
+        by = random.sample(roots, k=purse.signers) if purse.is_multisignature else [0]
+    return Way(form=form, psbt_version=random.choice((0, 2)), by=tuple(sorted(by)))
 
 
 def _coin(random: Random, purse: Purse) -> Coin:
