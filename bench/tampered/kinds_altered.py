@@ -239,21 +239,18 @@ CLEARED: tuple[Kind[Return], ...] = (
         "the gate has never cleared anything",
         "not_cleared",
         lambda was, _: replace(was, used=()),
-        hostile=False,
     ),
     returned_kind(
         "cleared under another pass",
         "another pass is named than the one under which it was cleared",
         "not_cleared",
         _under_another_pass,
-        hostile=False,
     ),
     returned_kind(
         "another was cleared",
         "another transaction was cleared under the pass",
         "not_cleared",
         _for_another_cleared,
-        hostile=False,
     ),
 )
 """The PSBT that was sent to signers is not one that this gate cleared under the pass."""

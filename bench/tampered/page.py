@@ -23,7 +23,8 @@ part of the gate whose duty the kind is:
 | | judged by | honest is |
 |---|---|---|
 | before signing | `clear` in `src/sekisho/gate/clear.py` | the PSBT |
-| after signing | `recall` and `judge_return`, as in `check_return` in `src/sekisho/gate/flow.py` \
+| after signing | `recall_or_hostile` and `judge_return`, as in `check_return` in \
+`src/sekisho/gate/flow.py` \
 | what embit's keys signed of it, all or some of them: filed in a PSBT of either version, \
 finished, or as the transaction alone |
 | at the gate | `check_psbt` in `src/sekisho/gate/flow.py`, with a memory in a file | the PSBT, \

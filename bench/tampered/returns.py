@@ -10,7 +10,7 @@ from bench.tampered.judging import Codes, Kind, codes_of, full
 from bench.tampered.psbts import Plan
 from bench.tampered.scenes import Scene
 from bench.tampered.signing import Signatures, in_form, signed, unsigned
-from sekisho.gate.clear import recall
+from sekisho.gate.decide import recall_or_hostile
 from sekisho.gate.returned import judge_return
 from sekisho.kernel.digest import tagged_digest
 from sekisho.kernel.finding import Refused
@@ -84,7 +84,7 @@ def judged_return(attempt: Return) -> Codes:
         leave = leave_of(register, attempt.digest, now=NOW)
         if leave is None:
             raise RuntimeError("a scene without leave")
-        cleared = recall(attempt.psbt, leave, used=attempt.used)
+        cleared = recall_or_hostile(attempt.psbt, attempt.returned, leave, used=attempt.used)
         wallet = register.wallets[cleared.wallet_id]
         judge_return(cleared, attempt.returned, wallet=wallet, book=register.book())
     except Refused as refused:

@@ -93,17 +93,22 @@ def test_a_hostile_signature_is_written_down_too(memory: JournalStore) -> None:
 
 
 def test_what_was_never_cleared_is_not_judged_as_if_it_was(memory: JournalStore) -> None:
-    with pytest.raises(Refused) as caught:
-        check_return(
-            ATTEMPT.psbt,
-            signed(ATTEMPT.psbt),
-            papers(memory),
-            gate=GATE,
-            records=Records(memory=memory, journal=None),
-            entry_id=make_ulid(NOW, bytes(10)),
-            now=NOW,
-        )
-    assert [each.code for each in caught.value.findings] == ["gate.not_cleared"]
+    """No gate let it be signed: if it is, or nobody can read it, that is a theft under way."""
+    hostile = ["gate.not_cleared", "gate.return_hostile"]
+    for number, (back, codes) in enumerate(
+        [(signed(ATTEMPT.psbt), hostile), (b"?", hostile), (ATTEMPT.psbt, hostile[:1])]
+    ):
+        with pytest.raises(Refused) as caught:
+            check_return(
+                ATTEMPT.psbt,
+                back,
+                papers(memory),
+                gate=GATE,
+                records=Records(memory=memory, journal=None),
+                entry_id=make_ulid(NOW, bytes([number] * 10)),
+                now=NOW,
+            )
+        assert [each.code for each in caught.value.findings] == codes
 
 
 # Who can append ----------------------------------------------------------------------------------

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from sekisho.gate.attest import Attester, device_findings
-from sekisho.gate.clear import clear
+from sekisho.gate.clear import clear, recall
 from sekisho.gate.hold import gate_hold
 from sekisho.gate.memory import Remembered
 from sekisho.gate.records import Cleared, Gate, Papers
+from sekisho.gate.returned import uncleared_findings
 from sekisho.gate.shut import (
     freeze_findings,
     place_findings,
@@ -19,7 +20,7 @@ from sekisho.kernel.finding import Finding, Refused, finding
 from sekisho.passes.bundle import Opened, open_bundle
 from sekisho.passes.duress import Keeper, commits
 from sekisho.passes.leave import Leave, leave_of
-from sekisho.passes.life import readable_clearances
+from sekisho.passes.life import Clearance, readable_clearances
 from sekisho.passes.register import Register
 
 
@@ -107,3 +108,17 @@ def _on_hold(
         return []
     keeper.report(report)
     return on_hold
+
+
+def recall_or_hostile(
+    psbt: bytes, returned: bytes, leave: Leave, *, used: Sequence[Clearance]
+) -> Cleared:
+    """Return what this gate has cleared before (`recall`).
+
+    Raises `Refused` if it has not; what came back all the same is looked at even then.
+    """
+    try:
+        return recall(psbt, leave, used=used)
+    except Refused as refused:
+        hostile = uncleared_findings(returned, leave.pass_id)
+        raise Refused([*refused.findings, *hostile]) from refused

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from sekisho.gate.attest import AttestedPSBT, Attester, attest, handed_psbt
-from sekisho.gate.clear import recall
 from sekisho.gate.cosigner import Cosigner, cosign, enough_others, terms_for
 from sekisho.gate.decide import (
     clear_opened,
     leave_then,
     opened_now,
     opened_then,
+    recall_or_hostile,
     standing_findings,
 )
 from sekisho.gate.gathered import Gathered
@@ -140,7 +140,7 @@ def check_return(
     try:
         opened = opened_then(papers, gate)
         register = opened.register
-        cleared = recall(psbt, leave_then(opened), used=remembered.used)
+        cleared = recall_or_hostile(psbt, returned, leave_then(opened), used=remembered.used)
         wallet = register.wallets[cleared.wallet_id]
         onlooker(wallet)
         handed = handed_psbt(cleared, attesters)

@@ -87,6 +87,18 @@ def judge_return(
     )
 
 
+def uncleared_findings(returned: bytes, pass_id: str) -> list[Finding]:
+    """Return whether what came back of a PSBT that nobody cleared is to be treated as a theft.
+
+    It is if it bears any signature, or cannot be read: no gate let that transaction be signed.
+    """
+    claim, _ = read_return(returned, _WHERE)
+    if claim is not None and not claim.signed:
+        return []
+    txid = "unreadable" if claim is None else claim.transaction.txid
+    return [finding("gate.return_hostile", txid, pass_id=pass_id)]
+
+
 def cleared_coins(
     cleared: Cleared, wallet: Wallet, book: ScriptBook
 ) -> tuple[ReadPSBT, list[SpentCoin]]:
