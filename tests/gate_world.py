@@ -16,6 +16,7 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from gate_scene import Attempt
 from journal_world import SIGNER
+from world_coins import key_expression
 from world_people import NOW
 
 from sekisho.gate.flow import Records, check_psbt
@@ -44,6 +45,7 @@ def gate_of(genesis: str, *, gate_id: str = "gate-1", mode: Mode = Mode.CO_LOCAT
         genesis_digest=genesis,
         granter_key=GRANTER.public_key().public_bytes_raw(),
         mode=mode,
+        cosigner=key_expression("alpha"),
     )
 
 

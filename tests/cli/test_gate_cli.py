@@ -67,12 +67,12 @@ def test_a_wallet_alone_is_frozen(office: Office, asked: Any) -> None:  # noqa: 
     assert codes(office.gate(asked["pass_id"], psbt)[1]) == {"gate.frozen"}
 
 
-def test_the_watchers_alarm_shuts_the_gate_when_its_lease_runs_out(
+def test_the_watchers_alarm_shuts_the_gate_and_stops_its_leases(
     office: Office,
     asked: Any,  # noqa: ANN401 - JSON
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """It needs no way to the gate: it stops granting."""
+    """A gate beside the journal sees it there; any other gets no lease."""
     psbt = office.psbt((PAYEE, 150_000_000))
     gate = office.leased()
     assert office("journal", "checkpoint")[0] == 0
@@ -80,7 +80,8 @@ def test_the_watchers_alarm_shuts_the_gate_when_its_lease_runs_out(
     alarm = {"txid": "ab" * 32, "verdict": "unmatched", "pass_id": "", "findings": []}
     office.write("watch.judged", alarm)
     assert renewed(office, gate, "next") == (3, {"answer": "no", "findings": [_stands()]})
-    assert office("gate", "check", *with_pass)[0] == 0, "its lease has not run out yet"
+    code, said = office("gate", "check", *with_pass)
+    assert (code, codes(said)) == (3, {"gate.alarm_stands"}), "it stands beside the journal"
     later = current_time() + timedelta(minutes=15, seconds=5)
     monkeypatch.setattr("sekisho.cli.gate_answers.current_time", lambda: later)
     code, said = office("gate", "check", *with_pass)
@@ -195,15 +196,49 @@ def test_what_the_signer_changed_is_told_as_what_it_is(
     other = office.psbt((PAYEE, 150_000_001), name="other.psbt")
     back = tmp_path / "back.psbt"
     back.write_bytes(signed(Path(psbt).read_bytes()))
-    code, said = office.gate(asked["pass_id"], psbt, "--signed", str(back))
-    nobody_asked = {"gate.not_cleared", "gate.return_hostile"}
-    assert (code, codes(said)) == (3, nobody_asked)
     assert office.gate(asked["pass_id"], psbt)[0] == 0
     code, said = office.gate(asked["pass_id"], psbt, "--signed", str(back))
     assert (code, said["answer"], said["complete"]) == (0, "signed", True)
     back.write_bytes(signed(Path(other).read_bytes()))
     code, said = office.gate(asked["pass_id"], psbt, "--signed", str(back))
     assert (code, "gate.return_hostile" in codes(said)) == (3, True)
+
+
+def test_what_was_signed_before_anybody_asked_is_hostile(
+    office: Office,
+    asked: Any,  # noqa: ANN401 - JSON
+    tmp_path: Path,
+) -> None:
+    """And after that nothing leaves, and no lease is granted, until a quorum has looked at it."""
+    psbt, back = office.psbt((PAYEE, 150_000_000)), tmp_path / "back.psbt"
+    back.write_bytes(signed(Path(psbt).read_bytes()))
+    code, said = office.gate(asked["pass_id"], psbt, "--signed", str(back))
+    assert (code, codes(said)) == (3, {"gate.not_cleared", "gate.return_hostile"})
+    code, said = office.gate(asked["pass_id"], psbt)
+    assert (code, codes(said)) == (3, {"gate.alarm_stands"})
+    gate = str(office.root.parent / "gate")
+    code, said = renewed(office, gate, "next")
+    assert (code, codes(said)) == (3, {"watch.alarm_stands"})
+    office.put_in_force("gate", "lift", "--purpose", "looked at: signed by mistake")
+    assert office.gate(asked["pass_id"], psbt)[0] == 0
+
+
+def test_a_freeze_stops_a_whole_transaction_and_waits_for_no_checkpoint(
+    office: Office,
+    asked: Any,  # noqa: ANN401 - JSON
+    tmp_path: Path,
+) -> None:
+    psbt, back = office.psbt((PAYEE, 150_000_000)), tmp_path / "back.psbt"
+    assert office.gate(asked["pass_id"], psbt)[0] == 0
+    back.write_bytes(signed(Path(psbt).read_bytes()))
+    freeze = ("gate", "freeze", "--purpose", "the watcher calls", *office.signing("dave"))
+    assert office(*freeze)[0] == 0
+    gate = str(office.root.parent / "gate")
+    with_pass = ("gate", "check", "--gate", gate, "--pass", asked["pass_id"], "--psbt", psbt)
+    for more in ((), ("--signed", str(back))):
+        code, said = office(*with_pass, *more)
+        assert (code, codes(said)) == (3, {"gate.frozen"})
+        assert "transaction" not in said
 
 
 def test_an_inbox_takes_plain_files_alone(office: Office, tmp_path: Path) -> None:

@@ -31,7 +31,7 @@ from sekisho.gate.flow import (
     GATE_SIGNED,
     Records,
     check_return,
-    sign_last,
+    let_go,
 )
 from sekisho.gate.records import Mode, Papers, Returned
 from sekisho.journal.records import Draft
@@ -90,7 +90,7 @@ def last_signed(
     key: Cosigner = KEY,
     now: datetime = NOW,
 ) -> Returned:
-    return sign_last(
+    return let_go(
         found,
         shown,
         key=key,
@@ -124,7 +124,7 @@ def test_with_the_gates_own_signature_it_is_whole(memory: JournalStore, version:
 def test_its_signature_follows_from_key_and_transaction(memory: JournalStore) -> None:
     shown, found = came_back(memory)
     whole = last_signed(memory, shown, found)
-    again = sign_last(
+    again = let_go(
         found,
         shown,
         key=KEY,

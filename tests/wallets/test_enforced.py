@@ -10,7 +10,7 @@ from btclib_wallet import descriptors
 from btclib_wallet.descriptors import SpendContext
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from world_coins import DESCRIPTORS, MULTIPATH, enforced, key_expression, wallet_of
+from world_coins import DESCRIPTORS, MULTIPATH, enforced, fixed_key, key_expression, wallet_of
 
 from sekisho.chains.bitcoin.networks import Network
 from sekisho.kernel.errors import BadInputError
@@ -28,6 +28,7 @@ from sekisho.wallets.enforced import (
 from sekisho.wallets.records import Level
 
 MAIN = Network.MAIN
+NUMS_KEY = "0250929b74c1a04954b78b4b6035e97a5e078a5a0f28ec96d547bfee9ace803ac0"
 GATE, ALPHA, BETA, GAMMA, DELTA = (
     key_expression(name) for name in ("gate", "alpha", "beta", "gamma", "delta")
 )
@@ -146,6 +147,11 @@ OTHERS = {
         f"wsh(or_i(pk({DELTA}{MULTIPATH}),andor(pk({GATE}{MULTIPATH}),pk({ALPHA}{MULTIPATH}),"
         f"and_v(v:pk({ALPHA}/<2;3>/*),older(4320)))))"
     ),
+    "other branches": text().replace("<0;1>", "<7;9>"),
+    "branches the other way round": text().replace("<2;3>", "<3;2>"),
+    "a deeper gate": text(gate=f"{GATE}/5/<0;1>/*"),
+    "a fixed gate": text(gate=fixed_key("gate")),
+    "a gate of nobody's": text(gate=NUMS_KEY),
     "nested": f"sh({text()})",
     "the gate's key only later": (
         f"wsh(andor(pk({ALPHA}{MULTIPATH}),multi(1,{BETA}{MULTIPATH}),"
@@ -196,7 +202,8 @@ def test_no_script_asks_for_more_signatures_than_there_are_keys(
 
 def test_people_are_told_when_the_gate_can_be_gone_around() -> None:
     now, later = level_words(WALLET)
-    assert now == "The gate's key and 2 of 3 holders sign together."
+    gate = GATE[1:9]
+    assert now == f"The gate's key {gate} and 2 of 3 holders sign together."
     assert "4,320 blocks (about 30 days), 3 of 3 recovery keys move it without." in later
     (advisory,) = level_words(wallet_of(enforced("alpha", ["beta"]), level=Level.ADVISORY))
     assert re.search("can be gone around", advisory)

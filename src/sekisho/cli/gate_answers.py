@@ -11,14 +11,12 @@ from sekisho.cli.gate_account import account_json, put_no, put_yes
 from sekisho.cli.output import language, notes, put_findings, say
 from sekisho.edges.gates import keep_seen
 from sekisho.gate.account import (
-    ASKED_AGAIN,
-    State,
     Told,
     account_of,
     account_of_return,
 )
 from sekisho.gate.attest import AttestedOutput, AttestedPSBT
-from sekisho.gate.flow import Records, attest_cleared, check_psbt, check_return, sign_last
+from sekisho.gate.flow import Records, attest_cleared, check_psbt, check_return, let_go
 from sekisho.gate.gathered import Gathered
 from sekisho.gate.records import Cleared, Returned
 from sekisho.gate.steps import Evidence, evidence
@@ -106,20 +104,19 @@ def _ask_about_return(
             onlooker=wallets.append,
             attesters=attesters,
         )
-        if opened.cosigner is not None:
-            answer = sign_last(
-                came,
-                papers,
-                key=opened.cosigner,
-                gate=opened.gate,
-                records=records,
-                entry_id=new_id(now),
-                now=now,
-                keep_seen=lambda seen: keep_seen(opened.folder, seen),
-                keeper=keeper,
-                onlooker=asked_again.append,
-                attesters=attesters,
-            )
+        answer = let_go(
+            came,
+            papers,
+            key=opened.cosigner,
+            gate=opened.gate,
+            records=records,
+            entry_id=new_id(now),
+            now=now,
+            keep_seen=lambda seen: keep_seen(opened.folder, seen),
+            keeper=keeper,
+            onlooker=asked_again.append,
+            attesters=attesters,
+        )
     except Refused as refused:
         answer = refused
     wallet = wallets[0] if wallets else None
@@ -189,7 +186,7 @@ def put_answer(answered: Answered) -> None:
             say("Refused.")
             put_findings(refused.findings)
         case answer:
-            put_yes(answered.account, _verdict(answer, answered.account))
+            put_yes(answered.account, _verdict(answer))
 
 
 def _attested(each: AttestedOutput) -> dict[str, Json]:
@@ -201,7 +198,7 @@ def _attested(each: AttestedOutput) -> dict[str, Json]:
     }
 
 
-def _verdict(answer: Cleared | AttestedPSBT | Returned, account: Sequence[Told]) -> Evidence:
+def _verdict(answer: Cleared | AttestedPSBT | Returned) -> Evidence:
     if isinstance(answer, AttestedPSBT):
         paid_sat = sum(each.output.amount_sat for each in answer.attestations)
         outputs = len(answer.attestations)
@@ -210,7 +207,4 @@ def _verdict(answer: Cleared | AttestedPSBT | Returned, account: Sequence[Told])
         return evidence("cleared", txid=answer.txid)
     if not answer.complete:
         return evidence("signed_some")
-    asked_again = any(
-        each.step.number == ASKED_AGAIN and each.state is State.YES for each in account
-    )
-    return evidence("signed_last" if asked_again else "signed_all", txid=answer.txid)
+    return evidence("signed_all", txid=answer.txid)

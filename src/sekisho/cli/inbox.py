@@ -13,6 +13,8 @@ import json as json_text
 import os
 import re
 import stat
+import sys
+import traceback
 from pathlib import Path
 from typing import Annotated
 
@@ -99,6 +101,9 @@ def _answered(bundle: Path, opened: OpenGate, keeper: Keeper | None) -> dict[str
         said = answer_json(answered)
     except BadInputError as error:
         said = {"answer": "no", "error": str(error)}
+    except Exception:  # noqa: BLE001 - one bad file must not keep the others from their answers
+        traceback.print_exc(file=sys.stderr)
+        said = {"answer": "no", "error": "this is a fault of Sekisho's; nothing was given out"}
     written = json_text.dumps(said, ensure_ascii=False, indent=2).encode() + b"\n"
     write_whole(no if said["answer"] == "no" else yes, written, mode=0o644)
     return said

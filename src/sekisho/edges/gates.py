@@ -19,6 +19,7 @@ import secrets
 import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -164,7 +165,8 @@ def read_gate(folder: Path) -> Gate:
         mode=Mode(fields.choice("mode", tuple(Mode))),
     )
     fields.done()
-    return gate
+    key = read_cosigner_key(folder)
+    return gate if key is None else replace(gate, cosigner=key.expression)
 
 
 def create_cosigner(folder: Path, network: Network) -> Cosigner:

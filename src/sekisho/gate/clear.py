@@ -63,7 +63,7 @@ def recall(psbt: bytes, leave: Leave, *, used: Sequence[Clearance]) -> Cleared:
     Nothing is judged again: what a signer returned is held to what was cleared then.
     """
     read, findings = read_psbt(psbt, "PSBT")
-    if read is None:
+    if read is None or findings:
         raise Refused(findings)
     cleared = _cleared(psbt, read, leave)
     if (leave.digest, cleared.transaction_digest) not in {

@@ -14,13 +14,14 @@ from sekisho.gate.decide import (
     leave_then,
     opened_now,
     opened_then,
+    overtaken_findings,
     recall_or_hostile,
     standing_findings,
 )
 from sekisho.gate.gathered import Gathered
-from sekisho.gate.memory import remember
+from sekisho.gate.memory import HOSTILE, Remembered, remember
 from sekisho.gate.records import Cleared, Gate, Mode, Papers, Returned
-from sekisho.gate.returned import judge_return
+from sekisho.gate.returned import is_hostile, judge_return
 from sekisho.gate.shut import (
     clock_findings,
     high_water_at,
@@ -93,8 +94,13 @@ def check_psbt(
             raise Refused(findings)  # noqa: TRY301 - recorded like every other refusal
         if lease is not None:
             findings.extend(lease_findings(lease, gate, remembered, opened, now=now))
-        findings.extend(standing_findings(psbt, opened, gate, keeper, attesters, now=now))
+        findings.extend(
+            standing_findings(
+                psbt, opened, remembered, gate, keeper=keeper, attesters=attesters, now=now
+            )
+        )
         cleared = clear_opened(psbt, opened, remembered, findings, now=now)
+        _refuse_if_overtaken(opened, remembered, records, now=now)
         # Record.
         _record(cleared, records, gate, now)
     except Refused as refused:
@@ -148,6 +154,8 @@ def check_return(
     except Refused as refused:
         lived_at = lived_until_at(remembered, lease, opened, now=now)
         body = _refusal(refused.findings, papers, lived_at)
+        if opened is not None and is_hostile(refused.findings):
+            body[HOSTILE] = opened.register.orders
         _write(GATE_REFUSED, body, gate, records, entry_id=entry_id, now=now)
         raise
     lived_at = lived_until_at(remembered, lease, opened, now=now)
@@ -161,11 +169,11 @@ def check_return(
     return found
 
 
-def sign_last(
+def let_go(
     found: Returned,
     papers: Papers,
     *,
-    key: Cosigner,
+    key: Cosigner | None,
     gate: Gate,
     records: Records,
     entry_id: str,
@@ -175,19 +183,18 @@ def sign_last(
     onlooker: Callable[[Gathered], None] = lambda _: None,
     attesters: Sequence[Attester] = (),
 ) -> Returned:
-    """Return what a signer gave back, whole with the signature of the gate's own key.
+    """Return what a signer gave back, with the signature of the gate's own key if it needs that.
 
-    `found` is what `check_return` said yes to. It is returned as it is if it needs no signature of
-    this key, or others have to sign first. Else the gate is asked once more, with `papers` as they
-    are now, and raises `Refused` as `check_psbt` does. The signature is written down, under
-    `entry_id`, before it is returned.
+    `found` is what `check_return` said yes to. It is returned as it is while others have to sign.
+    Before anybody gets a whole transaction the gate is asked once more, with `papers` as they are
+    now, and raises `Refused` as `check_psbt` does. The gate's own signature is the last, and is
+    written down, under `entry_id`, before it is returned.
     """
     register = opened_then(papers, gate).register
     wallet, book = register.wallets[found.cleared.wallet_id], register.book()
-    terms = terms_for(wallet, key)
-    if found.complete or terms is None:
-        return found
-    if not enough_others(found, terms, wallet=wallet, book=book):
+    terms = None if key is None else terms_for(wallet, key)
+    signs = terms is not None and enough_others(found, terms, wallet=wallet, book=book)
+    if not (found.complete or signs):
         return found
     again = check_psbt(
         found.cleared.psbt,
@@ -203,7 +210,10 @@ def sign_last(
     )
     if again != found.cleared:
         raise RuntimeError("the gate was asked about something else")
-    whole = cosign(found, wallet=wallet, book=book, key=key, handed=handed_psbt(again, attesters))
+    if found.complete or key is None:
+        return found
+    handed = handed_psbt(again, attesters)
+    whole = cosign(found, wallet=wallet, book=book, key=key, handed=handed)
     if whole is None:
         return found
     body: dict[str, Json] = {"pass_digest": found.cleared.pass_digest, "txid": whole.txid}
@@ -258,6 +268,18 @@ def _gather(
         now=now,
     )
     return gathered, findings
+
+
+def _refuse_if_overtaken(
+    opened: Opened, remembered: Remembered, records: Records, *, now: datetime
+) -> None:
+    """Raise `Refused` if the journal beside the gate says no by now, behind the checkpoint."""
+    if records.journal is None:
+        return
+    ahead = tuple(records.journal.entries(after_seq=len(opened.leaves)))
+    findings = overtaken_findings(opened, ahead, remembered, now=now)
+    if findings:
+        raise Refused(findings)
 
 
 def _write(

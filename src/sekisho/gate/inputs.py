@@ -38,7 +38,7 @@ def judge_inputs(
     coins: list[SpentCoin] = []
     findings: list[Finding] = []
     for index, claimed in enumerate(psbt.inputs):
-        output, wrong = _spent_output(psbt, index)
+        output, wrong = spent_output(psbt, index)
         findings.extend(wrong)
         if output is None:
             continue
@@ -57,7 +57,7 @@ def judge_inputs(
     return coins, findings
 
 
-def _spent_output(psbt: ReadPSBT, index: int) -> tuple[TxOut | None, list[Finding]]:
+def spent_output(psbt: ReadPSBT, index: int) -> tuple[TxOut | None, list[Finding]]:
     """Return the output that an input spends, proven by the transaction that made it.
 
     Only for taproot does a signature commit to the amounts of all inputs (BIP-341), so only there

@@ -13,11 +13,13 @@ from sekisho.journal.records import Entry
 from sekisho.kernel.errors import BadInputError
 from sekisho.kernel.fields import Fields
 from sekisho.passes.lease import NUMBER_MAX, TAIL_MAX, LeaseRequest, Memory
-from sekisho.passes.life import Clearance, clearances
+from sekisho.passes.life import GATE_REFUSED, Clearance, clearances
 
 GATE_BEGAN = "gate.began"
 GATE_LEASED = "gate.leased"
 """A lease was taken. No lower one is good from then on."""
+HOSTILE = "hostile_after_order"
+"""In a refusal of what came back: it is a live hostile signature, and this was the last order."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +33,8 @@ class Remembered:
     """The highest that was taken."""
     high_water_at: datetime
     """The latest moment that the gate is sure to have lived through."""
+    hostile_order: int
+    """The number of the last order when a hostile signature came back; -1 if none ever did."""
 
     @property
     def size(self) -> int:
@@ -56,6 +60,7 @@ def remember(entries: Iterable[Entry]) -> Remembered:
         used=clearances(entries),
         lease_number=max((_lease_number(each) for each in entries), default=0),
         high_water_at=max(map(_lived_until, entries)),
+        hostile_order=max(map(_hostile_order, entries)),
     )
 
 
@@ -89,3 +94,11 @@ def _lived_until(entry: Entry) -> datetime:
         return entry.at
     fields = Fields(entry.body, f"the gate's memory, entry {entry.seq}")
     return fields.instant("high_water_at")
+
+
+def _hostile_order(entry: Entry) -> int:
+    """Return how many orders there were when this says that a hostile signature came back."""
+    if entry.kind != GATE_REFUSED or HOSTILE not in entry.body:
+        return -1
+    fields = Fields(entry.body, f"the gate's memory, entry {entry.seq}")
+    return fields.integer(HOSTILE, at_least=0, at_most=NUMBER_MAX)

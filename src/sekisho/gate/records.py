@@ -94,6 +94,8 @@ class Gate:
     granter_key: bytes
     """Pinned: the Ed25519 public key of whoever grants leases."""
     mode: Mode
+    cosigner: str = ""
+    """`[fingerprint/path]xpub` of its own key of wallets; empty if it has none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

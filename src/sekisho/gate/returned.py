@@ -19,12 +19,12 @@ from dataclasses import replace
 from sekisho.chains.bitcoin.networks import network_of_caip2
 from sekisho.chains.bitcoin.scripts import ScriptKind, classify
 from sekisho.chains.bitcoin.sighash import ALL, DEFAULT, sighash_name
-from sekisho.chains.bitcoin.transaction import Transaction, TxOut, parse_transaction
-from sekisho.gate.inputs import SpentCoin
+from sekisho.chains.bitcoin.transaction import Transaction
+from sekisho.gate.inputs import SpentCoin, spent_output
 from sekisho.gate.maps import pairs_of
 from sekisho.gate.read_return import ReadReturn, read_return
 from sekisho.gate.reading import read_psbt
-from sekisho.gate.records import Cleared, ReadInput, ReadPSBT, Returned, Signatures
+from sekisho.gate.records import Cleared, ReadPSBT, Returned, Signatures
 from sekisho.gate.unchanged import field_findings, pair_findings, transaction_findings
 from sekisho.gate.verify_btclib import (
     Checked,
@@ -87,6 +87,11 @@ def judge_return(
     )
 
 
+def is_hostile(findings: Sequence[Finding]) -> bool:
+    """Return whether a refusal of what came back says that it is a theft under way."""
+    return any(each.code == "gate.return_hostile" for each in findings)
+
+
 def uncleared_findings(returned: bytes, pass_id: str) -> list[Finding]:
     """Return whether what came back of a PSBT that nobody cleared is to be treated as a theft.
 
@@ -104,16 +109,20 @@ def cleared_coins(
 ) -> tuple[ReadPSBT, list[SpentCoin]]:
     """Return what was cleared, as it reads, and the coins that it spends, one for each input.
 
-    Raises `Refused` if another wallet or book is given than it was cleared with.
+    Raises `Refused` if another wallet or book is given than it was cleared with, or if the PSBT
+    does not prove its coins: whoever shows it after signing may have changed it.
     """
     read, _ = read_psbt(cleared.psbt, "cleared")
     if read is None or read.transaction.txid != cleared.txid:
         raise RuntimeError("what was cleared reads differently now")
     coins: list[SpentCoin] = []
     findings: list[Finding] = []
-    for index, claimed in enumerate(read.inputs):
-        output, outpoint = _output(read, claimed, index), read.transaction.inputs[index].outpoint
-        own = book.own(output.script)
+    for index, each in enumerate(read.transaction.inputs):
+        output, wrong = spent_output(read, index)
+        findings.extend(wrong)
+        if output is None:
+            continue
+        outpoint, own = each.outpoint, book.own(output.script)
         if own is None or own.wallet_id != wallet.wallet_id:
             findings.append(finding("gate.input_not_ours", str(outpoint), index=index))
         else:
@@ -121,19 +130,6 @@ def cleared_coins(
     if findings:
         raise Refused([*findings, _hostile(cleared)])
     return read, coins
-
-
-def _output(read: ReadPSBT, claimed: ReadInput, index: int) -> TxOut:
-    """Return the coin of an input that was cleared: its previous transaction was proven then.
-
-    Only by taproot may `witness_utxo` stand alone, and its signatures commit to it (BIP-341).
-    """
-    if claimed.previous is not None:
-        outputs = parse_transaction(claimed.previous, "previous transaction").outputs
-        return outputs[read.transaction.inputs[index].outpoint.vout]
-    if claimed.witness_utxo is None:
-        raise RuntimeError("what was cleared does not prove its coins")
-    return claimed.witness_utxo
 
 
 def _judge_input(

@@ -7,14 +7,16 @@
 3. Its memory is the one that the lease names, grown: a backup that was put back is not.
 4. What it is shown of the journal is no older than what the granter saw: so no void, no freeze and
    no suspension that was written before the lease was granted can be withheld.
-5. The wallet is not frozen (PROTOCOL: one person freezes, a quorum lifts).
+5. The wallet is not frozen (one person freezes, a quorum lifts), and no alarm stands: no movement
+   without a pass, no live hostile signature.
 6. What would leave is small enough for where the gate stands.
 """
 
 from datetime import datetime, timedelta
 
-from sekisho.gate.memory import Remembered
+from sekisho.gate.memory import HOSTILE, Remembered
 from sekisho.gate.records import Gate, Mode
+from sekisho.journal.records import Entry
 from sekisho.kernel.errors import BadInputError
 from sekisho.kernel.finding import Finding, finding
 from sekisho.kernel.instants import format_instant
@@ -22,11 +24,14 @@ from sekisho.kernel.money import Sat
 from sekisho.passes.bundle import Opened
 from sekisho.passes.lease import Lease, SignedLease, read_signed_lease
 from sekisho.passes.leave import Leave
+from sekisho.passes.life import GATE_REFUSED
 from sekisho.passes.policy.history import Scope
 from sekisho.passes.policy.records import Isolated, Policy
 from sekisho.passes.records import SubjectType, Transfer
 from sekisho.passes.register import Register
+from sekisho.wallets.plan import ALARMS
 
+_HOSTILE = "hostile"
 CLOCKS_APART_MAX = timedelta(minutes=1)
 """Two machines that both keep time differ by less."""
 
@@ -139,12 +144,45 @@ def freeze_findings(transfer: Transfer, register: Register) -> list[Finding]:
     """Return whether the wallet is frozen. To the vault its coins may go all the same."""
     if not register.frozen & {"", transfer.wallet_id}:
         return []
+    if _evacuates(transfer, register):
+        return []
+    return [finding("gate.frozen", transfer.wallet_id, order=register.orders)]
+
+
+def alarm_findings(transfer: Transfer, opened: Opened, remembered: Remembered) -> list[Finding]:
+    """Return what shuts every gate until a quorum has looked at it and lifted it.
+
+    A movement that keeps to no pass, or a live hostile signature that any gate was given back;
+    its own it remembers, whatever the journal says. To the vault coins may go all the same.
+    """
+    register = opened.register
+    if _evacuates(transfer, register):
+        return []
+    standing: dict[str, str] = {}
+    for entry in opened.alarming:
+        what = _alarm(entry)
+        if what and entry.seq > register.lifted_seq:
+            standing.setdefault(str(entry.body.get("txid", entry.entry_id)), what)
+    if remembered.hostile_order >= register.lifted_order and remembered.hostile_order >= 0:
+        standing.setdefault("gate", _HOSTILE)
+    return [finding("gate.alarm_stands", txid, verdict=what) for txid, what in standing.items()]
+
+
+def _alarm(entry: Entry) -> str:
+    """Return why an entry shuts gates; nothing if it does not."""
+    if entry.kind == GATE_REFUSED:
+        return _HOSTILE if HOSTILE in entry.body else ""
+    verdict = entry.body.get("verdict")
+    known = isinstance(verdict, str) and verdict in {each.value for each in ALARMS}
+    return str(verdict) if known else ""
+
+
+def _evacuates(transfer: Transfer, register: Register) -> bool:
+    """Return whether everything goes to the vault."""
     book = register.book()
     vaults = {name for what, name in register.in_force if what is SubjectType.VAULT}
     owners = [book.own(each.script) for each in transfer.payments]
-    if owners and all(each is not None and each.wallet_id in vaults for each in owners):
-        return []
-    return [finding("gate.frozen", transfer.wallet_id, order=register.orders)]
+    return bool(owners) and all(each is not None and each.wallet_id in vaults for each in owners)
 
 
 def place_findings(

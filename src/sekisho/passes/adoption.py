@@ -37,6 +37,7 @@ from sekisho.passes.register import (
     POLICY_ID,
     ROSTER_ID,
     InForce,
+    Known,
     Register,
     proposed_roster,
     take_roster,
@@ -114,7 +115,7 @@ def adopt_if_complete(register: Register, digest: str, *, seq: int) -> None:
         raise RuntimeError("a quorum without a single statement")
     now = InForce(digest=known.asked.action.new_digest, since_seq=seq, since_at=complete_at)
     register.adopted[digest] = now
-    _take_effect(register, known.asked, known.asked.action, now)
+    _take_effect(register, known, known.asked.action, now)
 
 
 def _no_veto(register: Register, asked: Pass, admin: Admin) -> frozenset[str]:
@@ -143,7 +144,7 @@ def _time_findings(asked: Pass, complete_at: datetime | None) -> list[Finding]:
     return []
 
 
-def _take_effect(register: Register, asked: Pass, admin: Admin, now: InForce) -> None:
+def _take_effect(register: Register, known: Known, admin: Admin, now: InForce) -> None:
     if admin.subject_type in _ROSTERS:
         document = register.documents["roster", admin.new_digest]
         register.rosters[admin.new_digest] = now.since_seq
@@ -151,7 +152,7 @@ def _take_effect(register: Register, asked: Pass, admin: Admin, now: InForce) ->
     elif admin.subject_type is SubjectType.SUSPENSION:
         register.suspended[admin.subject_id] = now.since_seq
         register.turned[admin.subject_id] = now.since_seq
-        register.suspensions.append((asked.requester, now.since_at))
+        register.suspensions.append((known.asked.requester, now.since_at))
         take_roster(register, register.roster, now.since_seq)
     elif admin.subject_type is SubjectType.REINSTATEMENT:
         del register.suspended[admin.subject_id]
@@ -159,7 +160,7 @@ def _take_effect(register: Register, asked: Pass, admin: Admin, now: InForce) ->
         take_roster(register, register.roster, now.since_seq)
     else:
         register.in_force[admin.subject_type, admin.subject_id] = now
-        put_in_force(register, admin, now)
+        put_in_force(register, admin, now, asked_seq=known.seq)
 
 
 def _binding_findings(register: Register, digest: str, admin: Admin) -> list[Finding]:

@@ -41,11 +41,14 @@ from sekisho.kernel.fields import Fields
 from sekisho.kernel.finding import Refused, finding
 from sekisho.passes.evidence import KINDS
 from sekisho.passes.fold import follow, why_not_trusted
-from sekisho.passes.life import GATE_CLEARED
+from sekisho.passes.life import GATE_CLEARED, GATE_REFUSED
 from sekisho.passes.register import Register
 
 FORMAT = "sekisho/bundle/v1"
-_READ = KINDS | {GATE_CLEARED}
+WATCH_JUDGED = "watch.judged"
+ALARMING = frozenset((WATCH_JUDGED, GATE_REFUSED))
+"""The kinds of entries of which some shut gates until a lift."""
+_READ = KINDS | {GATE_CLEARED} | ALARMING
 BUNDLE_MAX_BYTES = 512 * 1024 * 1024
 _HEADER_MAX_BYTES = 4 * NOTE_MAX_BYTES
 _FOR_EVER_SECONDS = 10**12
@@ -67,6 +70,8 @@ class Opened:
     cleared: tuple[Entry, ...]
     """What gates wrote down of what they let through, unread: it grants nothing, and an entry
     that cannot be read must stop gates, not auditors."""
+    alarming: tuple[Entry, ...]
+    """What watchers judged and gates refused, unread: some of it shuts gates until a lift."""
     leaves: tuple[bytes, ...] = field(repr=False)
     """Of the Merkle tree: one for each entry."""
 
@@ -131,6 +136,7 @@ def open_bundle(
         cosignatures=cosigned,
         as_of_at=as_of_at,
         cleared=tuple(each for each in entries if each.kind == GATE_CLEARED),
+        alarming=tuple(each for each in entries if each.kind in ALARMING),
         leaves=tuple(leaves),
     )
 

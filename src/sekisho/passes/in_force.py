@@ -29,8 +29,11 @@ from sekisho.wallets.records import UNPROVEN
 from sekisho.wallets.vault import read_vault
 
 
-def put_in_force(register: Register, admin: Admin, now: InForce) -> None:
-    """Let the document that an admin pass names take the place of the one before."""
+def put_in_force(register: Register, admin: Admin, now: InForce, *, asked_seq: int) -> None:
+    """Let the document that an admin pass names take the place of the one before.
+
+    `asked_seq` is the place in the journal at which that pass was asked for.
+    """
     document = register.documents[admin.subject_type.value, admin.new_digest]
     match admin.subject_type:
         case SubjectType.WALLET:
@@ -47,12 +50,12 @@ def put_in_force(register: Register, admin: Admin, now: InForce) -> None:
             for each in listed:
                 register.known_addresses.add(each.address)
         case SubjectType.ORDER:
-            _obey(register, read_order(document, "order"))
+            _obey(register, read_order(document, "order"), asked_seq=asked_seq)
         case _:
             pass  # key register, vault and plan are read where they are used
 
 
-def _obey(register: Register, order: Order) -> None:
+def _obey(register: Register, order: Order, *, asked_seq: int) -> None:
     register.orders = order.number
     match order.kind:
         case OrderKind.FREEZE:
@@ -61,6 +64,8 @@ def _obey(register: Register, order: Order) -> None:
             register.frozen.discard(order.wallet_id)
         case OrderKind.LIFT:
             register.frozen.clear()
+            # What came while people signed the lift they have not looked at.
+            register.lifted_seq, register.lifted_order = asked_seq, order.number
         case OrderKind.RESTART:
             pass  # whoever grants leases reads it: `watch/granting.py`
 

@@ -147,6 +147,10 @@ class Register:
     known_addresses: KnownAddresses = field(default_factory=KnownAddresses, repr=False)
     orders: int = 0
     """How many orders were given: the number of the last one."""
+    lifted_seq: int = 0
+    """The place at which the last lift of everything was asked for: alarms before it are over."""
+    lifted_order: int = 0
+    """The number of that order."""
     frozen: set[str] = field(default_factory=set)
     """Wallets from which nothing leaves but to the vault; the empty id means all of them."""
     listed: dict[str, datetime] = field(default_factory=dict, repr=False)

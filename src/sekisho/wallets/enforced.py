@@ -55,25 +55,28 @@ def enforced_descriptor(terms: Enforced, network: Network) -> str:
     A holder who keeps a recovery key as well uses another branch of the same key for it. Raises
     `BadInputError` for terms that `read_enforced` would not take, or keys that are no keys.
     """
-    holders = ",".join(f"{each}{_RECEIVE_AND_CHANGE}" for each in terms.holders)
-    recovery = ",".join(f"{each}{_RECOVERY_BRANCHES}" for each in terms.recovery)
-    text = (
-        f"wsh(andor(pk({terms.gate_key}{_RECEIVE_AND_CHANGE}),multi({terms.threshold},{holders}),"
-        f"and_v(v:multi({terms.recovery_threshold},{recovery}),older({terms.recovery_blocks}))))"
-    )
-    descriptor = check_descriptor(text, network, "descriptor")
-    if read_enforced(descriptor, network, "descriptor") != terms:
+    descriptor = check_descriptor(_text(terms), network, "descriptor")
+    if _read(descriptor, network, "descriptor") != terms:
         raise BadInputError("descriptor", "a key is not written as [fingerprint/path]xpub")
     return descriptor
 
 
 def read_enforced(descriptor: str, network: Network, where: str) -> Enforced:
-    """Return what a checked descriptor asks for, if it is of the form of an enforced wallet.
+    """Return what a checked descriptor asks for, if it is as `enforced_descriptor` makes it.
 
     Raises `BadInputError` at `where` if it is not: if it is another form, if the gate's key stands
     anywhere but in its own place, if one key counts twice, if more signatures are asked for than
-    there are keys, or if the gate can be gone around sooner than `RECOVERY_BLOCKS_MIN`.
+    there are keys, or if the gate can be gone around sooner than `RECOVERY_BLOCKS_MIN`. Whose key
+    stands in the gate's place no descriptor can say: a gate clears nothing of a wallet whose key
+    is not its own (`gate/correspond.py`).
     """
+    terms = _read(descriptor, network, where)
+    if _text(terms) != descriptor.partition("#")[0]:
+        raise BadInputError(where, "is not spelled to the letter as `wallets enforced` spells it")
+    return terms
+
+
+def _read(descriptor: str, network: Network, where: str) -> Enforced:
     found = _FORM.fullmatch(descriptor.partition("#")[0])
     if found is None:
         raise BadInputError(where, "is not of the form of a wallet that needs the gate's key")
@@ -82,6 +85,8 @@ def read_enforced(descriptor: str, network: Network, where: str) -> Enforced:
         [_named(key, named, where) for key in found[group].split(",")]
         for group in ("gate", "holders", "recovery")
     )
+    if any(key.is_nobodys for key in (*gate, *holders, *recovery)):
+        raise BadInputError(where, "has a key that is nobody's")
     terms = Enforced(
         gate_key=gate[0].expression,
         threshold=int(found["threshold"]),
@@ -122,8 +127,10 @@ def opens_recovery(terms: Enforced, *, version: int, sequence: int) -> bool:
 
 def enforced_words(terms: Enforced) -> tuple[str, str]:
     """Return what the script asks for, in two sentences for people who approve it."""
+    gate = terms.gate_key[1:9]
     together = (
-        f"The gate's key and {terms.threshold} of {len(terms.holders)} holders sign together."
+        f"The gate's key {gate} and {terms.threshold} of {len(terms.holders)} holders sign "
+        "together."
     )
     days = terms.recovery_blocks // 144
     later = (
@@ -139,6 +146,15 @@ def level_words(wallet: Wallet) -> tuple[str, ...]:
         return ("The gate can be gone around: the script does not need a key of its own.",)
     network = network_of_caip2(wallet.chain, "wallet.chain")
     return enforced_words(read_enforced(wallet.descriptor, network, "wallet.descriptor"))
+
+
+def _text(terms: Enforced) -> str:
+    holders = ",".join(f"{each}{_RECEIVE_AND_CHANGE}" for each in terms.holders)
+    recovery = ",".join(f"{each}{_RECOVERY_BRANCHES}" for each in terms.recovery)
+    return (
+        f"wsh(andor(pk({terms.gate_key}{_RECEIVE_AND_CHANGE}),multi({terms.threshold},{holders}),"
+        f"and_v(v:multi({terms.recovery_threshold},{recovery}),older({terms.recovery_blocks}))))"
+    )
 
 
 def _bare(expression: str) -> str:

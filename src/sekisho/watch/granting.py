@@ -19,6 +19,9 @@ from sekisho.watch.records import ALARMS
 from sekisho.watch.state import WATCH_JUDGED, weigh_entries
 from sekisho.watch.view import relied_on
 
+_GATE_REFUSED, _HOSTILE = "gate.refused", "hostile_after_order"
+"""What a gate writes of a return, if somebody holds a signature over something else."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Enrolled:
@@ -62,15 +65,24 @@ def outlook_of(
 
 
 def alarms_standing(entries: Iterable[Entry], *, lifted_seq: int) -> tuple[Finding, ...]:
-    """Return the alarms in the journal after the place where a quorum last lifted them."""
-    kinds = {each.value for each in ALARMS}
+    """Return the alarms in the journal after the place where a quorum last lifted them.
+
+    A live hostile signature that a gate was given back is one.
+    """
+    since = [entry for entry in entries if entry.seq > lifted_seq]
     return tuple(
-        finding("watch.alarm_stands", str(entry.body.get("txid")), verdict=str(verdict))
-        for entry in entries
-        if entry.seq > lifted_seq and entry.kind == WATCH_JUDGED
-        for verdict in [entry.body.get("verdict")]
-        if isinstance(verdict, str) and verdict in kinds
+        finding("watch.alarm_stands", str(entry.body.get("txid", entry.entry_id)), verdict=what)
+        for entry in since
+        if (what := _alarm(entry))
     )
+
+
+def _alarm(entry: Entry) -> str:
+    if entry.kind == _GATE_REFUSED:
+        return "hostile" if _HOSTILE in entry.body else ""
+    verdict = entry.body.get("verdict") if entry.kind == WATCH_JUDGED else None
+    known = isinstance(verdict, str) and verdict in {each.value for each in ALARMS}
+    return str(verdict) if known else ""
 
 
 def grant(
