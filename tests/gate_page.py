@@ -1,7 +1,7 @@
 """Bring docs/gate.md up to date with the steps: `python -m tests.gate_page` in the root.
 
-What a step makes sure of is written in the page alone; its title, what it keeps out and its
-findings come from `src/sekisho/gate/steps.toml`.
+What a step makes sure of is written in the page alone; its title, what it keeps out,
+what it serves and its findings come from `src/sekisho/gate/steps.toml`.
 """
 
 import re
@@ -10,7 +10,8 @@ from pathlib import Path
 from sekisho.gate.steps import Step, steps
 
 PAGE = Path(__file__).parents[1] / "docs" / "gate.md"
-ROW = re.compile(r"^\| (\d+) \| \*\*[^*]+\.\*\* (.*) \| .* \|$", re.MULTILINE)
+ADR = re.compile(r"\bADR (\d{4})\b")
+ROW = re.compile(r"^\| (\d+) \| \*\*[^*]+\.\*\* (.*) \| .* \| .* \|$", re.MULTILINE)
 FINDINGS = re.compile(r"(\| step \| findings \|\n\|---:\|---\|\n)(?:\|.*\n)*")
 
 
@@ -31,7 +32,13 @@ def numbers(text: str) -> list[int]:
 
 
 def _row(step: Step, rule: str) -> str:
-    return f"| {step.number} | **{step.title['en']}.** {rule} | {step.against['en']} |"
+    serves = ADR.sub(lambda found: f"[{found[0]}](adr/{_decision(found[1])})", step.serves)
+    return f"| {step.number} | **{step.title['en']}.** {rule} | {step.against['en']} | {serves} |"
+
+
+def _decision(number: str) -> str:
+    (path,) = (PAGE.parent / "adr").glob(f"{number}-*.md")
+    return path.name
 
 
 if __name__ == "__main__":

@@ -24,10 +24,11 @@ from sekisho.drills.dmm_2024.records import Variant
 from sekisho.drills.dmm_2024.stage import drill_id
 from sekisho.drills.dmm_2024.timeline import GATE_AT
 from sekisho.gate.account import account_of
-from sekisho.gate.flow import Papers, Records, ask_lease, begin_memory, check_psbt
+from sekisho.gate.flow import Records, check_psbt
 from sekisho.gate.gathered import Gathered
+from sekisho.gate.leases.flow import ask_lease, begin_memory
 from sekisho.gate.reading import read_psbt
-from sekisho.gate.records import Gate, Mode
+from sekisho.gate.records import Gate, Mode, Papers
 from sekisho.gate.steps import evidence
 from sekisho.journal.merkle import EMPTY_ROOT
 from sekisho.journal.store import create_journal

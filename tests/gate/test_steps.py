@@ -75,11 +75,19 @@ def test_the_page_walks_through_the_same_steps() -> None:
     assert all(f"`{code}`" in text for each in steps() for code in each.codes)
 
 
+def test_every_step_serves_a_rule_a_decision_or_an_incident() -> None:
+    source_named = re.compile(
+        r"\b(ADR \d{4}|BIP-\d+|RFC \d+|GL16|PSA|CAO|CCSS|CVE-|\d{4}-\d\d-\d\d)"
+    )
+    assert [each.number for each in steps() if not source_named.search(each.serves)] == []
+
+
 def test_a_page_that_says_something_else_is_seen() -> None:
     text = PAGE.read_text(encoding="utf-8")
     for old, new in (
         ("**Lease.**", "**Loan.**"),
         ("| the same pass twice |", "| nothing |"),
+        ("BIP-112; [ADR 0021]", "[ADR 0020]"),
         (", `gate.lookalike`", ""),
     ):
         assert old in text

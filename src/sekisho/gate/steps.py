@@ -30,6 +30,8 @@ class Step:
     title: Words
     against: Words
     """What it keeps from happening."""
+    serves: str
+    """The rule or the incident that it is there for, as docs/gate.md shows it."""
     codes: tuple[str, ...]
     """The findings that belong to it; `<room>.*` stands for all of a room without a step."""
 
@@ -60,6 +62,7 @@ def steps() -> tuple[Step, ...]:
             part=each["part"],
             title=_words(each),
             against={"en": each["against_en"], "ja": each["against_ja"]},
+            serves=each["serves"],
             codes=tuple(each["codes"]),
         )
         for each in _text()["step"]
