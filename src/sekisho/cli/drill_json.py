@@ -70,8 +70,11 @@ def _gate_json(outcome: Outcome) -> dict[str, Json]:
         "honest_verdict": outcome.honest_verdict,
         "mode": outcome.gate.mode.value,
         "level": outcome.level.value,
+        "wallets": list(outcome.incident.wallet_ids),
+        "bundle_bytes": len(outcome.bundle),
         "lease": {
             "number": lease.number,
+            "granter_key": outcome.gate.granter_key.hex(),
             "granted": format_instant(lease.granted_at),
             "expires": format_instant(lease.expires_at),
             "journal_entries": lease.journal.size,

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from sekisho.cli.drill_pass import how_it_was_signed, how_to_verify
 from sekisho.drills.dmm_2024.facts import SOURCES_JA, funding
+from sekisho.drills.dmm_2024.opening import opening
 from sekisho.drills.dmm_2024.records import Outcome
 from sekisho.kernel.catalogue import says
 from sekisho.kernel.finding import Finding
@@ -52,11 +53,6 @@ _TEXT: dict[str, dict[Language, str]] = {
     "act1": {
         "en": "ACT ONE: the transaction meets the gate",
         "ja": "第一幕：トランザクションが関所に届く",
-    },
-    "open": {
-        "en": "The gate is open: a lease until {until}, by whoever watches and has seen all "
-        "{entries} journal entries.",
-        "ja": "関所は開いている（監視のリースは {until} まで。台帳 {entries} 件を確認済み）。",
     },
     "refused": {"en": "REFUSED. Nothing is signed.", "ja": "拒否。何も署名されない。"},
     "honest": {
@@ -124,7 +120,7 @@ def story(outcome: Outcome, files: Sequence[Path], language: Language) -> Render
         *how_it_was_signed(outcome, language),
         Text(),
         _act("act1", language),
-        Text(f"  {_gate_line(outcome, language)}", style="dim"),
+        *(Padding(Text(each, style="dim"), (0, 0, 0, 2)) for each in opening(outcome, language)),
         Text(f"  {_say('refused', language)}", style="bold green"),
         *_reasons(outcome.gate_findings, language, style="green"),
     ]
@@ -154,12 +150,6 @@ def story(outcome: Outcome, files: Sequence[Path], language: Language) -> Render
 
 def _say(name: str, language: Language) -> str:
     return _TEXT[name][language]
-
-
-def _gate_line(outcome: Outcome, language: Language) -> str:
-    """Return why the gate is open at all."""
-    until = f"{outcome.lease.expires_at.astimezone(JST):%H:%M} JST"
-    return _say("open", language).format(until=until, entries=outcome.lease.journal.size)
 
 
 def _act(name: str, language: Language) -> Text:

@@ -55,8 +55,7 @@ def replay(
 ) -> Outcome:
     """Play the drill on an empty `journal` and return everything that came of it.
 
-    `memory` is the gate's own, empty too; `signer` signs the journal's checkpoints, and the roster
-    names its key.
+    `memory` is the gate's, empty too; `signer` signs checkpoints, and the roster names its key.
     """
     outflow, funding = facts.outflow(), facts.funding()
     stage = enrol(journal, journal_key=str(signer.verifier))
@@ -85,6 +84,7 @@ def replay(
         words_en=_words(standing, "en"),
         words_ja=_words(standing, "ja"),
         gate=gate,
+        bundle=bundle,
         lease=lease.lease,
         level=real_wallet().level,
         gate_verdict=answer[0],

@@ -16,6 +16,7 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 from sekisho.chains.bitcoin.signatures import InputSignatures, signatures_of
 from sekisho.drills.dmm_2024 import facts
 from sekisho.drills.dmm_2024.approvals import approvals_of, device_of, verified_of
+from sekisho.drills.dmm_2024.opening import opening
 from sekisho.drills.dmm_2024.picture import coins_left, pictures
 from sekisho.drills.dmm_2024.records import Outcome
 from sekisho.drills.dmm_2024.rules import shown
@@ -112,6 +113,7 @@ def _context(outcome: Outcome, language: Language) -> dict[str, object]:
         "verdict_means": _say(language, *_VERDICTS.get(outcome.verdict.kind, ("", ""))),
         "stopped": outcome.gate_verdict == "refused",
         "caught": outcome.verdict.kind in ALARMS,
+        "opening": opening(outcome, language),
         "latency": f"{outcome.latency_ms:.1f}",
         "asked": _asked(outcome),
         "approvals": _approvals(outcome, language),

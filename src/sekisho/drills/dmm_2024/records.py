@@ -59,6 +59,8 @@ class Outcome:
     words_en: tuple[str, ...]
     words_ja: tuple[str, ...]
     gate: Gate
+    bundle: bytes
+    """What the gate was shown of the pass; empty without one."""
     lease: Lease
     """What let the gate be open at all."""
     level: Level
