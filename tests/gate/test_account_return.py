@@ -74,10 +74,14 @@ def test_where_the_gates_own_key_is_needed_it_is_told_who_signs_next() -> None:
     first = signed(enforced.psbt, by=["beta"])
     assert names(came_back(enforced, first), 25) == ["own_key_later"]
     whole = enforced.returned(["alpha", "beta", "gamma"])
-    for asked_again, seen in (False, "own_key_there"), (True, "own_key_signed"):
-        account = account_of_return(enforced.psbt, enforced.wallet, whole, asked_again=asked_again)
+    for signed_last, seen in (False, "own_key_there"), (True, "own_key_signed"):
+        account = account_of_return(
+            enforced.psbt, enforced.wallet, whole, asked_again=True, signed_last=signed_last
+        )
         assert names(account, 25) == [seen]
-        assert (24 in numbers(account, State.YES)) is asked_again
+        yes = numbers(account, State.YES)
+        assert 24 in yes
+        assert (25 in yes) is signed_last, "whole without us: somebody else has the key"
 
 
 def test_a_changed_field_leaves_the_signatures_as_they_are() -> None:

@@ -132,7 +132,13 @@ def _account_of_return(
 ) -> tuple[Told, ...]:
     """Return the account: of what came back, and of asking again, if that is what was refused."""
     if not isinstance(answer, Refused):
-        return account_of_return(psbt, wallet, answer, asked_again=bool(asked_again))
+        return account_of_return(
+            psbt,
+            wallet,
+            answer,
+            asked_again=bool(asked_again),
+            signed_last=came is not None and answer.complete and not came.complete,
+        )
     if came is None:
         return account_of_return(psbt, wallet, answer.findings)
     again = account_of(asked_again[0], answer.findings)

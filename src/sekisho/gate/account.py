@@ -23,7 +23,7 @@ from sekisho.passes.bundle import Opened
 from sekisho.passes.leave import Leave, leave_of
 from sekisho.passes.life import readable_clearances
 from sekisho.passes.verify import wallet_in_force
-from sekisho.wallets.records import Level, Wallet
+from sekisho.wallets.records import Wallet
 
 _Telling = Callable[[], list[Evidence]]
 _LEASE, _BUNDLE, _PASS, _WALLET, _PSBT, _UNCHANGED = 2, 3, 11, 13, 15, 21
@@ -87,11 +87,13 @@ def account_of_return(
     answer: Returned | Sequence[Finding],
     *,
     asked_again: bool = False,
+    signed_last: bool = False,
 ) -> tuple[Told, ...]:
     """Return the account of an answer to what a signer returned: steps 21 to 25.
 
     Earlier steps stand there if they say no. `wallet` is None if this gate had not cleared `psbt`.
-    `asked_again` if the gate was asked once more, and said yes.
+    `asked_again` if the gate was asked once more, and said yes; `signed_last` if its own key then
+    signed.
     """
     returned = answer if isinstance(answer, Returned) else None
     findings = () if isinstance(answer, Returned) else tuple(answer)
@@ -104,10 +106,9 @@ def account_of_return(
             told[22] = partial(evidence_return.of_signatures, returned, wallet)
     if asked_again:
         told[ASKED_AGAIN] = evidence_return.of_asking_again
-    enforced = wallet is not None and wallet.level is Level.ENFORCED
-    if enforced and returned is not None and returned.complete:
-        told[_OWN_KEY] = partial(evidence_return.of_own_key, asked_again=asked_again)
-    whys = {_OWN_KEY: evidence_return.why_no_own_key(wallet)}
+    if signed_last:
+        told[_OWN_KEY] = evidence_return.of_own_key
+    whys = {_OWN_KEY: evidence_return.why_no_own_key(wallet, returned)}
     return tuple(
         _told(
             step,

@@ -50,16 +50,17 @@ def of_asking_again() -> list[Evidence]:
     return [evidence("asked_again")]
 
 
-def of_own_key(*, asked_again: bool) -> list[Evidence]:
-    """Tell that the script holds, and whether the gate signed for that just now."""
-    return [evidence("own_key_signed" if asked_again else "own_key_there")]
+def of_own_key() -> list[Evidence]:
+    """Tell that the gate signed just now."""
+    return [evidence("own_key_signed")]
 
 
-def why_no_own_key(wallet: Wallet | None) -> Evidence | None:
+def why_no_own_key(wallet: Wallet | None, returned: Returned | None) -> Evidence | None:
     """Return why the gate's own key did not sign, if anybody can say."""
     if wallet is None:
         return None
-    enforced = wallet.level is Level.ENFORCED
-    return evidence(
-        "own_key_later" if enforced else "own_key_not_needed", wallet_id=wallet.wallet_id
-    )
+    if wallet.level is not Level.ENFORCED:
+        return evidence("own_key_not_needed", wallet_id=wallet.wallet_id)
+    if returned is not None and returned.complete:
+        return evidence("own_key_there")
+    return evidence("own_key_later", wallet_id=wallet.wallet_id)
