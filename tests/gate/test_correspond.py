@@ -25,6 +25,7 @@ from sekisho.chains.bitcoin.signatures import signatures_of
 from sekisho.chains.bitcoin.transaction import parse_transaction
 from sekisho.gate.correspond import correspond, signed_vsize
 from sekisho.gate.inputs import judge_inputs
+from sekisho.gate.outputs import dust_sat
 from sekisho.gate.reading import read_psbt
 from sekisho.kernel.money import Sat
 from sekisho.passes.records import FeeRule, ListedInputs, Transfer
@@ -152,3 +153,22 @@ def test_every_reason_is_given_at_once() -> None:
             "sequence_not_allowed",
         )
     )
+
+
+# Dust --------------------------------------------------------------------------------------------
+
+DUST = {"pkh": 546, "sh_wpkh": 540, "wpkh": 294, "wsh_sortedmulti": 330, "tr": 330}
+"""As Bitcoin Core has it for each kind of script, at 3 sat/vB."""
+
+
+@pytest.mark.parametrize("kind", DUST)
+def test_change_that_no_node_relays_is_refused(kind: str) -> None:
+    setting = scene(kind)
+    *paid, change = setting.unsigned.outputs
+    least_sat = DUST[kind]
+    assert dust_sat(change.script) == least_sat
+    for amount_sat in (least_sat - 1, least_sat):
+        outputs = (*paid, replace(change, amount_sat=Sat(amount_sat)))
+        tried = replace(setting, unsigned=replace(setting.unsigned, outputs=outputs))
+        found = codes(tried, honest(tried).psbt, transfer_of(tried))
+        assert ("gate.change_dust" in found) is (amount_sat < least_sat)

@@ -8,14 +8,20 @@ from collections.abc import Sequence
 
 from sekisho.chains.bitcoin.addresses import address_of
 from sekisho.chains.bitcoin.networks import network_of_caip2
+from sekisho.chains.bitcoin.scripts import ScriptKind, classify
 from sekisho.chains.bitcoin.transaction import Transaction, TxOut
 from sekisho.gate.inputs import SpentCoin
 from sekisho.kernel.finding import Finding, finding
-from sekisho.kernel.money import format_feerate
+from sekisho.kernel.money import Sat, format_feerate
 from sekisho.passes.records import Transfer
 from sekisho.wallets.records import ChangeRule, OwnScript
 from sekisho.wallets.registry import ScriptBook
 from sekisho.wallets.resemble import closest
+
+_WITNESS = frozenset(
+    (ScriptKind.P2WPKH, ScriptKind.P2WSH, ScriptKind.P2TR, ScriptKind.WITNESS_UNKNOWN)
+)
+_SPENT_BYTES, _SPENT_AS_WITNESS_BYTES = 148, 67
 
 
 def judge_outputs(
@@ -33,6 +39,16 @@ def judge_outputs(
             continue
         if _is_change(output, transfer, coins, book):
             change_count += 1
+            least_sat = dust_sat(output.script)
+            if output.amount_sat < least_sat:
+                findings.append(
+                    finding(
+                        "gate.change_dust",
+                        _name(output.script, transfer),
+                        amount_sat=output.amount_sat,
+                        least_sat=least_sat,
+                    )
+                )
         else:
             findings.extend(_not_allowed(output, transfer, book))
     for (script, amount_sat), count in missing.items():
@@ -50,6 +66,16 @@ def judge_outputs(
             )
         )
     return findings
+
+
+def dust_sat(script: bytes) -> Sat:
+    """Return the least amount that nodes relay on a script: what it costs to spend, at 3 sat/vB.
+
+    As Bitcoin Core counts it (`GetDustThreshold` in src/policy/policy.cpp).
+    """
+    is_witness = classify(script) in _WITNESS
+    size = 8 + 1 + len(script) + (_SPENT_AS_WITNESS_BYTES if is_witness else _SPENT_BYTES)
+    return Sat(3 * size)
 
 
 def payments_in(
