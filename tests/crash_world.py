@@ -4,6 +4,7 @@ scene = Scene(tmp_path, capsys)
 scene.keep()                               # `begin` leads back to here
 for ended in scene.deaths(command): ...    # killed at each change in turn, and once not at all
 scene.ask(FIRST, "gate-1")                 # exit code and JSON document
+enforced(scene, "gate-1")                  # the command by which that gate signs last
 """
 
 import shutil
@@ -18,10 +19,24 @@ from gate_psbts import Coins, psbt_of
 from gate_returns import signed
 from killed import Ended, killed_at
 from office import FUNDING, PAYEE, WALLET, opened, spending_of
+from world_coins import (
+    DESCRIPTORS,
+    bytes_of,
+    funding,
+    outpoint,
+    script_at,
+    spending,
+    txout,
+    wallet_of,
+)
 
+from sekisho.chains.bitcoin.networks import Network
+from sekisho.chains.bitcoin.transaction import TxOut
 from sekisho.cli import run
+from sekisho.gate.cosigner import cosigner_text, new_cosigner
 from sekisho.journal.records import Entry
 from sekisho.journal.store import open_journal
+from sekisho.kernel.money import Sat
 from sekisho.passes.life import clearances
 
 FIRST, OTHER = "first", "other"
@@ -31,6 +46,8 @@ UNSIGNED = {
     OTHER: spending_of((PAYEE, 150_000_000), fee_sat=3_000),
 }
 NAMES = {unsigned.txid: name for name, unsigned in UNSIGNED.items()}
+ENFORCED = wallet_of(DESCRIPTORS["enforced"], wallet_id="cold-2")
+"""It needs alpha, the gate here, and beta, who holds."""
 
 
 class Scene:
@@ -146,6 +163,46 @@ class Scene:
             label = "." if path.is_dir() and name.startswith(".") else str(path)
             digest.update(f"{label}\n{len(data)}\n".encode() + data)
         return digest.hexdigest()
+
+
+def enforced(scene: Scene, gate: str) -> list[str]:
+    """Make a gate with a key of its own, and have it clear a PSBT of a wallet that needs the key.
+
+    Return the command that shows it the PSBT as the holder signed it.
+    """
+    office, funded = scene.office, funding(ENFORCED, 200_000_000)
+    key, coin = new_cosigner(bytes_of("seed of alpha"), Network.MAIN), outpoint(funded, 0)
+    public, hexed = scene.path("gate-key.pub"), scene.path("funded.hex")
+    public.write_text(f"{key.expression}\n")
+    office.put_in_force(
+        *("wallets", "register", ENFORCED.descriptor, "--id", ENFORCED.wallet_id),
+        *("--department", "operations", "--change", "internal_branch"),
+        *("--gate-key", str(public)),
+    )
+    hexed.write_text(funded.serialize().hex())
+    assert office("wallets", "observe", str(hexed))[0] == 0
+    code, asked = office(
+        *("pass", "ask", "--wallet", ENFORCED.wallet_id, f"--pay={PAYEE}=1.5"),
+        *("--anchor", str(coin), "--fee-max", "0.001", "--feerate-max", "50"),
+        *("--purpose", "a test", *office.signing("alice")),
+    )
+    assert code == 0, asked
+    office.approved(asked["pass_id"])
+    assert office("journal", "checkpoint")[0] == 0
+    scene.make(gate)
+    (scene.gate(gate) / "cosigner.key").write_text(cosigner_text(key))
+    paid, change = txout(PAYEE, 150_000_000), script_at(ENFORCED, branch=1)
+    unsigned = spending([coin], [paid, TxOut(amount_sat=Sat(49_998_000), script=change)])
+    psbt = psbt_of(unsigned, Coins(previous=(funded,), wallets=(ENFORCED,)))
+    files = {"vault.psbt": psbt, "vault.signed": signed(psbt, by=["beta"])}
+    for name, data in files.items():
+        scene.path(name).write_bytes(data)
+    check = [
+        *("gate", "check", "--gate", str(scene.gate(gate)), "--pass", str(asked["pass_id"])),
+        *("--psbt", str(scene.path("vault.psbt")), "--workspace", str(office.root)),
+    ]
+    assert office.bare(*check)[0] == 0
+    return [*check, "--signed", str(scene.path("vault.signed"))]
 
 
 def entries_in(path: Path) -> list[Entry]:

@@ -1,10 +1,11 @@
-"""`python -m fuzz --seconds 60 [--target NAME] [--seed 1]`, with PYTHONPATH=tests:src."""
+"""`python -m fuzz --seconds 60 [--target NAME] [--seed 1] [--keep]`, with PYTHONPATH=tests:src."""
 
 import argparse
 import sys
 from secrets import randbelow
 
-from fuzz.hunt import hunt, targets
+from fuzz.corpus import Reaching, keep_inputs, kept_inputs, lines_of, minimised
+from fuzz.hunt import Report, Target, hunt, targets
 
 
 def main() -> int:
@@ -13,6 +14,9 @@ def main() -> int:
     asked.add_argument("--seconds", type=float, default=60, help="on each target")
     asked.add_argument("--target", help="only this one")
     asked.add_argument("--seed", type=int, default=randbelow(2**32))
+    asked.add_argument(
+        "--keep", action="store_true", help="in corpus/, what reaches lines of its own"
+    )
     args = asked.parse_args()
     chosen = [each for each in targets() if args.target in {None, each[0]}]
     if not chosen:
@@ -20,7 +24,8 @@ def main() -> int:
     say(f"seed {args.seed}, {args.seconds:g} s on each of {len(chosen)} targets")
     failed = 0
     for target in chosen:
-        report = hunt(target, seconds=args.seconds, seed=args.seed)
+        look = hunt_and_keep if args.keep else hunt
+        report = look(target, seconds=args.seconds, seed=args.seed)
         pace = report.executions / report.seconds
         share = report.accepted / report.executions
         say(f"{target[0]:32} {report.executions:9,} runs {pace:9,.0f}/s {share:6.1%} parsed")
@@ -28,6 +33,19 @@ def main() -> int:
             failed += 1
             say(f"FAILED on {failure.kept}:\n{failure.why}")
     return 1 if failed else 0
+
+
+def hunt_and_keep(target: Target, *, seconds: float, seed: int) -> Report:
+    """Hunt, slower, and keep the inputs that reach lines which no seed reaches."""
+    name, parse, seeds = target
+    reaching, before = Reaching(parse), kept_inputs(name)
+    report = hunt((name, reaching, seeds), seconds=seconds, seed=seed)
+    written_by_hand = [each for each in seeds if each not in before]
+    found = [*before, *reaching.found]
+    kept = minimised(written_by_hand, found, lambda data: lines_of(parse, data))
+    keep_inputs(name, kept)
+    say(f"{name:32} {len(kept):9,} kept {sum(map(len, kept)):9,} bytes")
+    return report
 
 
 def say(text: str) -> None:

@@ -20,6 +20,7 @@ from time import monotonic
 from types import FrameType
 from typing import TypeAlias
 
+from fuzz.corpus import kept_inputs
 from fuzz.mutate import INPUT_MAX_BYTES, mutated
 
 from sekisho.kernel.errors import BadInputError
@@ -62,14 +63,17 @@ class TookTooLongError(BaseException):
 
 
 def targets() -> list[Target]:
-    """Return all that the `*_targets.py` beside this file offer as `FUZZ_TARGETS`."""
+    """Return all that the `*_targets.py` beside this file offer as `FUZZ_TARGETS`.
+
+    The last seeds of each are what `corpus/` keeps for it.
+    """
     found: list[Target] = []
     for path in sorted(HERE.glob("*_targets.py")):
         found += importlib.import_module(f"fuzz.{path.stem}").FUZZ_TARGETS
     names = [name for name, _, _ in found]
     if len(set(names)) != len(names):
         raise ValueError("two fuzz targets have one name")
-    return found
+    return [(name, parse, [*seeds, *kept_inputs(name)]) for name, parse, seeds in found]
 
 
 def hunt(target: Target, *, seconds: float, seed: int, kept: Path = KEPT) -> Report:

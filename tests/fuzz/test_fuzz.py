@@ -2,16 +2,35 @@
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from fuzz import hunt as the_hunt
+from fuzz.corpus import (
+    BYTES_MAX,
+    CORPUS,
+    FILES_MAX,
+    Reaching,
+    keep_inputs,
+    kept_inputs,
+    lines_of,
+    minimised,
+    name_of,
+)
 from fuzz.hunt import Target, hunt, targets
 
+from sekisho.kernel.canonical import parse_json
 from sekisho.kernel.errors import BadInputError
 
 SEED = 20240531
 SECONDS = 1.0
+WITH_CORPUS = {
+    *("gate.psbt_bytes", "gate.read_psbt", "gate.correspond", "gate.judge_return"),
+    *("gate.read_device_policy", "gate.judge_attested"),
+    *("passes.open_bundle", "passes.read_signed_lease", "passes.read_request"),
+}
+KEPT = sorted(CORPUS.glob("*/*"))
 
 
 @pytest.mark.parametrize("target", targets(), ids=lambda target: target[0])
@@ -19,6 +38,60 @@ def test_a_correct_parse_or_an_error_of_ours(target: Target) -> None:
     report = hunt(target, seconds=SECONDS, seed=SEED)
     assert not report.failures, "\n".join(f"{each.kept}\n{each.why}" for each in report.failures)
     assert report.accepted, "no seed is good input, so nothing was tested"
+
+
+@pytest.mark.parametrize("path", KEPT, ids=lambda path: f"{path.parent.name}-{path.name}")
+def test_what_is_kept_is_read_or_refused(path: Path) -> None:
+    [(_, parse, seeds)] = [each for each in targets() if each[0] == path.parent.name]
+    data = path.read_bytes()
+    assert data in seeds, "every hunt begins with it"
+    with suppress(BadInputError):
+        parse(data)
+
+
+def test_what_is_kept_is_little_and_the_gates() -> None:
+    assert {path.parent.name for path in KEPT} == WITH_CORPUS
+    for name in WITH_CORPUS:
+        inputs = kept_inputs(name)
+        assert 0 < len(inputs) <= FILES_MAX
+        assert sum(map(len, inputs)) <= BYTES_MAX
+    assert all(path.name == name_of(path.read_bytes()) for path in KEPT)
+
+
+def test_an_input_is_kept_only_for_lines_of_its_own(tmp_path: Path) -> None:
+    reached = {b"seed": "a", b"x": "ab", b"xx": "ab", b"yyy": "abc", b"zz": "a"}
+    inputs = [b"yyy", b"xx", b"x", b"zz", b"x"]
+    kept = minimised(
+        [b"seed"], inputs, lambda data: frozenset((each, 1) for each in reached[data])
+    )
+    assert kept == [b"x", b"yyy"]
+    keep_inputs("few", [b"of before"], tmp_path)
+    keep_inputs("few", kept, tmp_path)
+    assert sorted(kept_inputs("few", tmp_path)) == kept
+
+
+def test_what_is_kept_stays_within_bounds() -> None:
+    each_its_own = minimised(
+        [], (bytes([n]) for n in range(99)), lambda data: frozenset({(data.hex(), 1)})
+    )
+    assert len(each_its_own) == FILES_MAX
+    big = [bytes([n]) * (BYTES_MAX // 3) for n in range(9)]
+    assert len(minimised([], big, lambda data: frozenset({(data[:1].hex(), 1)}))) == 3
+
+
+def test_lines_are_told_apart_whether_an_input_is_parsed_or_refused() -> None:
+    def read(data: bytes) -> object:
+        return parse_json(data, "here")
+
+    good, bad = lines_of(read, b"[1]"), lines_of(read, b"[1")
+    assert good - bad
+    assert bad - good
+    reaching = Reaching(read)
+    reaching(b"[1]")
+    reaching(b"[2]")
+    with pytest.raises(BadInputError):
+        reaching(b"[1")
+    assert reaching.found == [b"[1]", b"[1"]
 
 
 def refuse_all_but_seed(data: bytes) -> None:

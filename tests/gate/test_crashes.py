@@ -11,19 +11,21 @@ import stat
 import sys
 import time
 from base64 import b64encode
+from collections.abc import Sequence
 from io import BytesIO, TextIOWrapper
 from pathlib import Path
 from random import Random
 
 import pytest
-from crash_world import FIRST, OTHER, Scene, let_through
+from crash_world import FIRST, OTHER, Scene, enforced, let_through
 from journal_files import forked
 from killed import Step, trace
 from office import codes
 
+from sekisho.chains.bitcoin.transaction import parse_transaction
 from sekisho.cli import run, signer
 from sekisho.edges.gates import read_lease
-from sekisho.gate.flow import GATE_RETURNED
+from sekisho.gate.flow import GATE_RETURNED, GATE_SIGNED
 from sekisho.gate.memory import GATE_BEGAN, GATE_LEASED
 from sekisho.journal.records import Entry
 from sekisho.passes.life import GATE_REFUSED
@@ -75,15 +77,19 @@ def test_a_gate_that_is_killed_while_it_clears_lets_one_transaction_through(scen
     assert ends == {(True, OTHER), (True, FIRST), (False, FIRST)}
 
 
-def test_what_is_said_was_synced_before(scene: Scene) -> None:
-    """A machine that loses its power forgets what was not."""
-    scene.keep()
-    steps = trace(lambda: run([*scene.check(FIRST, "gate-1"), "--json"])).steps
+def synced_before_it_was_said(steps: Sequence[Step]) -> None:
     [told] = [at for at, each in enumerate(steps) if each.call == "write" and "pipe" in each.name]
     for name in ("memory.sqlite-wal", "journal.sqlite-wal"):
         written = max(at for at, each in enumerate(steps) if each == Step("pwrite", name))
         assert written < told
         assert steps[written + 1] == Step("sync", name)
+
+
+def test_what_is_said_was_synced_before(scene: Scene) -> None:
+    """A machine that loses its power forgets what was not."""
+    scene.keep()
+    steps = trace(lambda: run([*scene.check(FIRST, "gate-1"), "--json"])).steps
+    synced_before_it_was_said(steps)
     seen = [each for each in steps if each.name in {"seen", ".seen.new", "gate-1"}]
     calls = ["create", "write", "sync", "rename", "sync"]
     names = [".seen.new", ".seen.new", ".seen.new", "seen", "gate-1"]
@@ -144,6 +150,45 @@ def test_a_gate_that_is_killed_while_it_judges_what_came_back_says_the_same_agai
         assert kinds(scene.memory("gate-1"))[3:] == [*told, GATE_RETURNED]
         assert scene.journal()[-1].kind == GATE_RETURNED
         assert codes(scene.ask(OTHER, "gate-1")[1]) == {"gate.pass_used"}
+
+
+# The gate's own key, last ------------------------------------------------------------------------
+
+
+def hidden_in(scene: Scene, signature: bytes) -> list[str]:
+    """Return the files that hold a signature, in whatever form a file of ours would."""
+    forms = (signature, signature.hex().encode(), b64encode(signature))
+    files = (path for path in scene.folder.rglob("*") if path.is_file())
+    return [path.name for path in files if any(form in path.read_bytes() for form in forms)]
+
+
+def test_nothing_is_whole_that_is_not_written_down_as_signed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Killed at any moment before, the gate keeps its signature to itself; and gives it again."""
+    scene = Scene(tmp_path, capsys)
+    command = enforced(scene, "gate-3")
+    scene.keep()
+    code, whole = scene.office.bare(*command)
+    assert (code, whole["complete"]) == (0, True)
+    [spent] = parse_transaction(bytes.fromhex(whole["transaction"]), "whole").inputs
+    by_holder = scene.path("vault.signed").read_bytes()
+    [own] = [each for each in spent.witness if each[:1] == b"0" and each not in by_holder]
+    ends = set()
+    for ended in scene.deaths(command):
+        written = kinds(scene.memory("gate-3"))[3:]
+        assert written in ([], [GATE_RETURNED], [GATE_RETURNED, GATE_SIGNED])
+        assert not hidden_in(scene, own)
+        if ended.said:
+            assert GATE_SIGNED in written
+            assert scene.journal()[-1].kind == GATE_SIGNED
+            assert json.loads(ended.said) == whole
+        assert scene.office.bare(*command) == (0, whole)
+        assert kinds(scene.memory("gate-3"))[3:] == [*written, GATE_RETURNED, GATE_SIGNED]
+        assert scene.journal()[-1].kind == GATE_SIGNED
+        ends.add((ended.killed, len(written), bool(ended.said)))
+    synced_before_it_was_said(ended.steps)
+    assert ends == {(True, 0, False), (True, 1, False), (True, 2, False), (False, 2, True)}
 
 
 # In front of a signer ----------------------------------------------------------------------------
