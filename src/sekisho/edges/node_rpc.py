@@ -106,7 +106,7 @@ class NodeRPC:
             self._connection.close()
             self._connection = None
 
-    def _answer(self, method: str, answer: Json | None) -> Answer:
+    def _answer(self, method: str, answer: "Json | None") -> Answer:
         if not isinstance(answer, dict) or "result" not in answer:
             raise self._strange(f"{method} was not answered")
         error = answer.get("error")

@@ -197,7 +197,6 @@ class Feed:
         if (missing or spoke_again) and heard.topic != RAWBLOCK:
             actions += self._doubt(now_ms)
         if heard.topic == RAWBLOCK:
-            self.topics.block_heard(heard.block_hash)
             actions += self.path.aim(heard.block_hash)
         if heard.note is not None:
             actions += self._note(heard.note, now_ms)
@@ -248,8 +247,8 @@ class Feed:
             actions += self._dead(name, found, now_ms)
         if before is not None and pulse.mempool != before.mempool:
             self.topics.due(SEQUENCE, since_ms=before.asked_ms, now_ms=now_ms)
-        if pulse.tip not in self._blocks and not pulse.in_download:
-            self.topics.block_due(pulse.tip, now_ms)
+        if before is not None and pulse.height > before.height and not pulse.in_download:
+            self.topics.due(RAWBLOCK, since_ms=before.asked_ms, now_ms=now_ms)
         actions += self.path.aim(pulse.tip)
         return [*actions, *self._prove(pulse)]
 
