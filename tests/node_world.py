@@ -74,6 +74,13 @@ class WatchedExchange(Exchange):
             if each.body["txid"] == txid
         ]
 
+    def caught_up(self) -> None:
+        """Wait until the watcher has searched all blocks and stands where the node does."""
+        tip, until = self.node.rpc("getbestblockhash"), time.monotonic() + PATIENCE_SECONDS
+        while self("watch", "status")[1]["tip_hash"] != tip:
+            assert time.monotonic() < until
+            time.sleep(0.1)
+
 
 class Watcher:
     """A `sekisho watch --json` in a process of its own."""

@@ -35,6 +35,12 @@ def last(exchange: WatchedExchange, kind: str) -> dict[str, object]:
     return dict(exchange.entries_of(kind)[-1].body)
 
 
+def restart(exchange: WatchedExchange) -> None:
+    exchange.node.start()
+    for wallet in (COLD, MINER):
+        exchange.node.rpc("loadwallet", wallet)
+
+
 def test_what_a_pass_allows_is_matched_and_no_alarm(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
@@ -145,6 +151,7 @@ def test_a_theft_in_a_block_that_six_others_displace(exchange: WatchedExchange) 
     with watching(exchange) as watcher:
         txid = exchange.steal(coins[0])
         exchange.mine(6)
+        exchange.caught_up()
         hidden = exchange.stolen(coins[1])
         address = exchange.node.rpc("getnewaddress", wallet=MINER)
         height = exchange.node.rpc("getblockcount")
@@ -186,16 +193,17 @@ def test_a_node_that_is_killed_makes_the_watcher_blind_and_seeing_again(
     exchange: WatchedExchange,
 ) -> None:
     """Killed, a node forgets the blocks that it had not written yet: its chain is shorter."""
+    exchange.node.stop()  # it writes everything
+    restart(exchange)
     with watching(exchange) as watcher:
+        exchange.mine(3)
         exchange.node.kill()
         watcher.wait("blind")
         code, said = exchange("watch", "status")
         assert code == 3
         assert said["blind"]
         after = len(watcher.events)
-        exchange.node.start()
-        for wallet in (COLD, MINER):
-            exchange.node.rpc("loadwallet", wallet)
+        restart(exchange)
         txid = exchange.steal(exchange.fund())
         watcher.wait("alarm", after=after, txid=txid)
         watcher.wait("seeing", after=after)

@@ -176,9 +176,7 @@ class Sentry:
             return
         if missing:
             self._once(troubles.block_missing(feed.node, header))
-        undone = self._ledger.searched(header, missing=missing)
-        if undone:
-            self._trouble(troubles.reorganised(feed.node, header, blocks=undone))
+        self._ledger.searched(header, missing=missing)
         self._metrics.count("blocks_total")
         if given.data:
             self._search_again.extend(self._recent)
@@ -260,6 +258,7 @@ class Sentry:
         """Say from when to when not everything was seen."""
         sound = [each for each in self._feeds.values() if each.is_sound]
         if sound and not self._judging.owed:
+            self._stand(sound)
             proven_at = _wall(max(each.proven_ms for each in sound), now_ms)
             nodes = tuple(each.node for each in sound)
             since_at = self._ledger.coverage.proven_at
@@ -279,6 +278,17 @@ class Sentry:
                 )
                 for found in why:
                     self._trouble(found)
+
+    def _stand(self, sound: Sequence[Feed]) -> None:
+        """Take for the tip what a node says whose blocks are all searched: the highest does."""
+        blocks = self._ledger.blocks
+        found = [each for each in sound if each.tip in blocks]
+        if not found or (blocks.tip and blocks.tip.hash in {each.tip for each in found}):
+            return
+        highest = max(found, key=lambda each: each.height)
+        undone = blocks.stand_at(highest.tip)
+        if undone and blocks.tip is not None:
+            self._trouble(troubles.reorganised(highest.node, blocks.tip, blocks=undone))
 
     def why(self) -> list[Finding]:
         """Return why not everything is seen."""

@@ -53,13 +53,13 @@ class Ledger:
         """Whether the journal says, or should, that seeing ended."""
         return self.coverage.blind or self._is_new
 
-    def searched(self, header: Header, *, missing: bool) -> int:
-        """Note a block; return how many blocks left the chain for it."""
+    def searched(self, header: Header, *, missing: bool) -> None:
+        """Note a block."""
         if missing:
             self._hole = True
             self.coverage = replace(self.coverage, missing_height=header.height)
         self._saved_ms = 0
-        return self.blocks.add(header)
+        self.blocks.add(header)
 
     def sees(self, proven_at: datetime, nodes: tuple[str, ...], now_ms: int) -> bool:
         """Note that everything up to a moment was seen; return whether a gap ended by it."""

@@ -17,30 +17,44 @@ HEADERS_MIN = 100
 
 
 class Blocks:
-    """The blocks that were searched, whichever node had them, and the newest of them."""
+    """The blocks that were searched, whichever node had them, and the tip."""
 
     def __init__(self, headers: Iterable[Header] = ()) -> None:
         self._headers: dict[bytes, Header] = {}
+        self._stale: set[bytes] = set()
         self.tip: Header | None = None
         for each in headers:
             self.add(each)
+        if self._headers:
+            self.stand_at(next(reversed(self._headers)))
+
+    def __len__(self) -> int:
+        return len(self._headers)
 
     def __contains__(self, block_hash: bytes) -> bool:
         return block_hash in self._headers
 
-    def add(self, header: Header) -> int:
-        """Note a searched block; return how many blocks left the chain for it.
-
-        The highest is the tip, of two the one that came first.
-        """
+    def add(self, header: Header) -> None:
+        """Note a searched block."""
         self._headers[header.hash] = header
-        if self.tip is not None and header.height <= self.tip.height:
-            return 0
-        undone = 0 if self.tip is None else self._undone(header, self.tip)
-        self.tip = header
         if len(self._headers) > HEADERS_KEPT:
-            low = header.height - HEADERS_KEPT
-            self._headers = {key: it for key, it in self._headers.items() if it.height > low}
+            oldest = min(self._headers.values(), key=lambda each: each.height)
+            del self._headers[oldest.hash]
+
+    def stand_at(self, block_hash: bytes) -> int:
+        """Take a searched block for the tip; return how many more searched ones are not before it.
+
+        Those were in the chain, or on a branch beside it, however short a time.
+        """
+        chain = set()
+        here: Header | None = self._headers[block_hash]
+        self.tip = here
+        while here is not None:
+            chain.add(here.hash)
+            here = self._headers.get(here.prev_hash)
+        stale = self._headers.keys() - chain
+        undone = len(stale - self._stale)
+        self._stale = stale
         return undone
 
     def headers(self) -> tuple[Header, ...]:
@@ -52,20 +66,6 @@ class Blocks:
         """The height below which nobody walks back to find a fork."""
         lowest = min((each.height for each in self._headers.values()), default=0)
         return max(lowest - max(HEADERS_MIN - len(self._headers), 0), 0)
-
-    def _undone(self, header: Header, old: Header) -> int:
-        """Return how many blocks up to `old` are not among those up to `header`."""
-        after = set()
-        here: Header | None = header
-        while here is not None:
-            after.add(here.hash)
-            here = self._headers.get(here.prev_hash)
-        undone = 0
-        here = old
-        while here is not None and here.hash not in after:
-            undone += 1
-            here = self._headers.get(here.prev_hash)
-        return undone
 
 
 class BlockPath:
@@ -133,7 +133,7 @@ class BlockPath:
             return True
         if self._first_height < 0:
             newest = self._walked[0].height
-            empty = self._blocks.tip is None
+            empty = not self._blocks
             floor = newest - FIRST_BLOCKS + 1 if empty else self._blocks.floor_height
             self._first_height = max(floor, 0)
         return last.height <= self._first_height
