@@ -207,8 +207,7 @@ class Sentry:
                 case _:
                     link.ask(each)
 
-    def _tell(self, judged: Judged, incident: Incident | None, at_us: int) -> None:
-        took_us = max(monotonic_us() - at_us, 0)
+    def _tell(self, judged: Judged, incident: Incident | None, took_us: int) -> None:
         self._metrics.took(took_us)
         self._metrics.count("verdicts_total", label("verdict", judged.verdict.kind.value))
         self._voice.judged(judged, incident, took_us)
@@ -341,7 +340,7 @@ class Sentry:
             link.stop()
         self._judging.settle_debts()
         self._ledger.blind([troubles.stopped("watcher")])
-        self._ledger.save(self._status(), 0)
+        self._ledger.close(self._status())
         self._voice.line("stopped", "Stopped. Nothing is watched from here on.")
 
 

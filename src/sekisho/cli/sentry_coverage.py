@@ -1,6 +1,7 @@
 """A sentry's ledger: how far all is proven to have been seen, on disk and in the journal."""
 
 from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
@@ -37,6 +38,8 @@ class Ledger:
     def __init__(self, here: Installation) -> None:
         self._here = here
         self._saved_ms = 0
+        self._saver = ThreadPoolExecutor(max_workers=1)
+        self._saving: Future[None] | None = None
         self._unwritten: list[Draft] = []
         """What the journal could not take yet."""
         before = _before(here)
@@ -93,11 +96,27 @@ class Ledger:
         return True
 
     def save(self, status: dict[str, Json], now_ms: int) -> None:
-        """Keep how far the watcher has come, if that is due. Raises `WorldError`."""
+        """Keep how far the watcher has come, if that is due.
+
+        Raises `WorldError` if the last time it could not be kept.
+        """
         self._flush()
         if now_ms - self._saved_ms < SAVE_MS and self._saved_ms:
             return
+        if self._saving is not None:
+            if not self._saving.done():
+                return
+            self._saving.result()
         self._saved_ms = now_ms
+        self.coverage = replace(self.coverage, headers=self.blocks.headers())
+        # A disk takes its time to keep a file, and no verdict is to wait for it.
+        root = self._here.workspace.root
+        self._saving = self._saver.submit(write_watch_file, root, self.coverage, status)
+
+    def close(self, status: dict[str, Json]) -> None:
+        """Keep how far the watcher has come, and wait until that is durable."""
+        self._flush()
+        self._saver.shutdown()
         self.coverage = replace(self.coverage, headers=self.blocks.headers())
         write_watch_file(self._here.workspace.root, self.coverage, status)
 

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from sekisho.app import Installation, current_time, last_checkpoint
 from sekisho.chains.bitcoin.transaction import OutPoint, Transaction
+from sekisho.edges.node_feed import monotonic_us
 from sekisho.kernel.errors import WorldError
 from sekisho.passes.duress import Keeper
 from sekisho.respond.flow import open_incident
@@ -28,7 +29,7 @@ from sekisho.watch.screen import Screen
 RENEW_SECONDS = 30
 """How often everything that depends on the time is worked out again: rosters expire."""
 Told = Callable[[Judged, Incident | None, int], None]
-"""Is told of a durable verdict that was not given before, with the moment of its message."""
+"""Is told of a durable verdict that was not given before, and what it took since its message."""
 
 
 class Judging:
@@ -147,6 +148,7 @@ class Judging:
         if weighed is None:
             return
         judged = record_verdict(self.watch, *weighed, now=current_time())
+        took_us = max(monotonic_us() - at_us, 0)
         self._here.chain.keep([transaction])
         count = range(len(transaction.outputs))
         self._show(OutPoint(txid=transaction.txid, vout=each) for each in count)
@@ -154,7 +156,7 @@ class Judging:
             return
         self._said.add(judged.entry.entry_id)
         incident = self._incident(judged) if judged.verdict.kind in ALARMS else None
-        self._told(judged, incident, at_us)
+        self._told(judged, incident, took_us)
 
     def _incident(self, judged: Judged) -> Incident:
         return open_incident(
