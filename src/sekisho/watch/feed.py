@@ -93,6 +93,7 @@ class Feed:
         """From then on the mempool may be listed."""
         self._asking = False
         self._retry_ms = now_ms
+        self._path_retry_ms = now_ms
         self._listing_ms = now_ms
         self._missing: list[bytes] = []
         self._first_number = _NONE
@@ -169,7 +170,7 @@ class Feed:
         if self.topics.any_dead and now_ms - self._listen_ms >= PROVE_MS:
             actions += self._listen_again(now_ms)
         actions += self._overdue(now_ms)
-        if now_ms >= self._retry_ms:
+        if now_ms >= self._path_retry_ms:
             actions += self.path.again()
         return [*actions, *self._listing_due(now_ms), *self._if_blind(now_ms)]
 
@@ -300,11 +301,12 @@ class Feed:
         return []
 
     def _fail(self, failed: Failed, now_ms: int) -> list[Action]:
-        self._retry_ms = now_ms + RETRY_MS
         if isinstance(failed.ask, AskSettings | AskListing | AskTransactions):
             self._asking = False
+            self._retry_ms = now_ms + RETRY_MS
         else:
             self.path.failed()
+            self._path_retry_ms = now_ms + RETRY_MS
         return []
 
     # What is proven ------------------------------------------------------------------------------
