@@ -24,7 +24,7 @@ import zmq
 from embit.bip32 import HDKey
 from embit.psbt import PSBT
 from office import ROOT
-from parts.bitcoind import COOKIE, Node, free_port
+from parts.bitcoind import COOKIE, Node, free_port, running
 from signer_world import COLD, MINER, PAYEE, Exchange, signing_exchange
 from world_coins import bytes_of
 
@@ -74,6 +74,12 @@ class WatchedExchange(Exchange):
             if each.body["txid"] == txid
         ]
 
+    def pay(self, address: str) -> str:
+        """Have the miner pay an address; return the txid."""
+        options = {"fee_rate": FEERATE}
+        sent = self.node.rpc("send", [{address: Decimal("0.1")}], options=options, wallet=MINER)
+        return str(sent["txid"])
+
     def caught_up(self) -> None:
         """Wait until the watcher has searched all blocks and stands where the node does."""
         tip, until = self.node.rpc("getbestblockhash"), time.monotonic() + PATIENCE_SECONDS
@@ -86,13 +92,14 @@ class Watcher:
     """A `sekisho watch --json` in a process of its own."""
 
     def __init__(self, exchange: WatchedExchange, *more: str) -> None:
-        node = exchange.node
+        several = any(each.startswith("--node") for each in more)
+        nodes = more if several else one_node(exchange.node, *more)
         self._complaints = TemporaryFile()  # noqa: SIM115 - closed by kill()
         self._process = subprocess.Popen(
             [
                 sys.executable, "-c", "from sekisho.cli import main; main()",
                 "watch", "--json", "--workspace", str(exchange.root),
-                *(more if any(each == "--node" for each in more) else one_node(node, *more)),
+                *nodes,
             ],
             stdout=subprocess.PIPE,
             stderr=self._complaints,
@@ -197,6 +204,17 @@ def watched_exchange(folder: Path) -> Iterator[WatchedExchange]:
         exchange = WatchedExchange(plain.root, plain.node, plain.seed)
         exchange.addresses = addresses
         yield exchange
+
+
+@contextmanager
+def beside(exchange: WatchedExchange) -> Iterator[Node]:
+    """Run a second node that has the same blocks and publishes as well."""
+    _, options = published()
+    with running("-checkmempool=0", *options) as other:
+        for height in range(1, exchange.node.rpc("getblockcount") + 1):
+            block = exchange.node.rpc("getblock", exchange.node.rpc("getblockhash", height), 0)
+            assert other.rpc("submitblock", block) is None
+        yield other
 
 
 class Proxy:

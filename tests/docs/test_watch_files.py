@@ -20,9 +20,7 @@ def metrics() -> set[str]:
     return set(re.findall(rf"# HELP ({PREFIX}\w+)", Metrics().text()))
 
 
-def test_every_metric_that_is_shown_is_served_and_all_but_one_are_shown() -> (
-    None
-):
+def test_every_metric_that_is_shown_is_served_and_all_but_one_are_shown() -> None:
     json.loads(DASHBOARD)
     named = set(re.findall(rf"{PREFIX}\w+", DASHBOARD + PAGE))
     assert {each.removesuffix("_bucket") for each in named} - {f"{PREFIX}proven"} <= metrics()

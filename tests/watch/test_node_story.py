@@ -9,10 +9,12 @@ from node_world import (
     Proxy,
     WatchedExchange,
     Watcher,
+    beside,
     rivals,
     watched_exchange,
     watching,
 )
+from parts.bitcoind import COOKIE
 from signer_world import COLD, MINER, PAYEE
 
 pytestmark = [
@@ -211,3 +213,42 @@ def test_a_node_that_is_killed_makes_the_watcher_blind_and_seeing_again(
     blind, seeing = exchange.entries_of("watch.blind")[-2], last(exchange, "watch.seeing")
     assert blind.body["from"] == seeing["from"]
     assert exchange.verdicts(txid) == ["unmatched"]
+
+
+def test_a_wallet_that_is_registered_meanwhile_is_watched(exchange: WatchedExchange) -> None:
+    exchange.node.rpc("createwallet", "later")
+    listed = exchange.node.rpc("listdescriptors", wallet="later")["descriptors"]
+    plain = next(each["desc"].partition("#")[0] for each in listed if "wpkh(" in each["desc"][:5])
+    with watching(exchange) as watcher:
+        address = exchange.node.rpc("getnewaddress", "", "bech32", wallet="later")
+        early = exchange.pay(address)  # nobody knows of the wallet yet
+        exchange.put_in_force(
+            "wallets", "register", plain.replace("/0/*", "/<0;1>/*"), "--id", "hot-1",
+            "--department", "operations", "--change", "internal_branch",
+        )  # fmt: skip
+        late = exchange.pay(address)
+        for txid in (late, early):
+            assert watcher.wait("verdict", txid=txid)["wallet_ids"] == ["hot-1"]
+
+
+def test_of_two_nodes_the_first_to_speak_is_heard_and_one_is_enough(
+    exchange: WatchedExchange,
+) -> None:
+    coins = [exchange.fund() for _ in range(2)]
+    thefts = [exchange.stolen(coin) for coin in coins]
+    with beside(exchange) as other:
+        both = [
+            f"--node={name}=http://127.0.0.1:{node.port},{node.folder / COOKIE}"
+            for name, node in (("tokyo", exchange.node), ("osaka", other))
+        ]
+        with watching(exchange, *both) as watcher:
+            first = other.rpc("sendrawtransaction", thefts[0])
+            watcher.wait("alarm", txid=first)
+            exchange.node.rpc("sendrawtransaction", thefts[0])
+            other.kill()
+            watcher.trouble("watch.node_blind")
+            second = exchange.node.rpc("sendrawtransaction", thefts[1])
+            watcher.wait("alarm", txid=second)
+            assert not [each for each in watcher.events if each["event"] == "blind"]
+    assert exchange.verdicts(first) == exchange.verdicts(second) == ["unmatched"]
+    exchange.mine()

@@ -134,7 +134,8 @@ class Sentry:
             case Strange():
                 self._strange(feed, told.error, now_ms)
             case Given():
-                self._judging.listed(told.raws, post.at_us)
+                for error in self._judging.listed(told.raws, post.at_us):
+                    self._once(troubles.message_bad(feed.node, error))
                 actions = feed.take(Fetched(gone=told.gone), now_ms)
                 if not any(isinstance(each, AskTransactions) for each in actions):
                     self._judging.listing_done(post.at_us)

@@ -8,7 +8,7 @@ from datetime import timedelta
 from sekisho.app import Installation, current_time, last_checkpoint
 from sekisho.chains.bitcoin.transaction import OutPoint, Transaction
 from sekisho.edges.node_feed import monotonic_us
-from sekisho.kernel.errors import WorldError
+from sekisho.kernel.errors import BadInputError, WorldError
 from sekisho.passes.duress import Keeper
 from sekisho.respond.flow import open_incident
 from sekisho.respond.records import Incident
@@ -57,13 +57,21 @@ class Judging:
         if transaction is not None:
             self._judge([transaction], at_us)
 
-    def listed(self, raws: Iterable[bytes], at_us: int) -> None:
-        """Look at transactions of the mempool, which may come in any order."""
-        found = []
+    def listed(self, raws: Iterable[bytes], at_us: int) -> list[BadInputError]:
+        """Look at transactions of the mempool, which may come in any order.
+
+        Returns what is wrong with those that cannot be read.
+        """
+        found, errors = [], []
         for raw in raws:
-            self._loose.append(raw)
-            found.append(self.screen.one(raw, "mempool"))
+            try:
+                found.append(self.screen.one(raw, "mempool"))
+            except BadInputError as error:
+                errors.append(error)
+            else:
+                self._loose.append(raw)
         self._judge([each for each in found if each is not None], at_us)
+        return errors
 
     def listing_done(self, at_us: int) -> None:
         """Look again at what was listed, until no coin of ours is learned from it any more."""
@@ -176,6 +184,6 @@ class Judging:
             if read_again(self.watch, now=current_time()):
                 return True
             self._renew()
-        except WorldError:
+        except (WorldError, BadInputError):
             return True
         return False
