@@ -78,6 +78,9 @@ class FeedWorld:
         self.answers = True
         """Whether the RPC does."""
         self.pulses = True
+        self.holding = False
+        """Whether answers are on their way for long."""
+        self.held: list[Event] = []
         self.uptime_seconds = 100
         self.topics = frozenset(TOPICS)
         self.in_download = False
@@ -183,13 +186,15 @@ class FeedWorld:
                 case AskSettings():
                     self.hear(self.settings)
                 case AskListing():
-                    self.hear(
-                        Listed(
-                            asked_ms=self.now_ms,
-                            txids=tuple(self.mempool),
-                            mempool_sequence=self.number,
-                        )
+                    listed = Listed(
+                        asked_ms=self.now_ms,
+                        txids=tuple(self.mempool),
+                        mempool_sequence=self.number,
                     )
+                    if self.holding:
+                        self.held.append(listed)
+                    else:
+                        self.hear(listed)
                 case AskTransactions():
                     self.seen.update(each.txids)
                     self.hear(Fetched(gone=()))

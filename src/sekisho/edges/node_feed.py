@@ -210,7 +210,7 @@ class NodeLink:
         while (ask := self._asks.get()) is not None:
             try:
                 self._post(_answer(rpc, ask))
-            except WorldError as error:
+            except Exception as error:  # noqa: BLE001 - a thread that ends would leave its asker waiting
                 self._post(Failed(ask=ask, reason=str(error)))
         rpc.close()
 
