@@ -234,6 +234,7 @@ def test_what_cannot_be_read_is_listed_again(world: FeedWorld) -> None:
 
 
 def test_a_listing_that_was_asked_for_before_the_loss_does_not_heal_it(world: FeedWorld) -> None:
+    world.add(THREE)
     world.holding = True
     world.do(world.feed.mistrust(world.now_ms))
     world.later(1_000)
@@ -355,8 +356,8 @@ def test_every_block_of_a_reorganisation_is_searched(world: FeedWorld) -> None:
     fork = world.headers[old[0]].prev_hash
     world.searched.clear()
     world.mute.update(TOPICS)
-    for each in reversed(old):
-        world.note(Label.DISCONNECTED, each)
+    for block in reversed(old):
+        world.note(Label.DISCONNECTED, block)
     for each in range(6):
         world.mine(f"new {each}", on=fork if each == 0 else b"")
     world.mute.clear()
