@@ -37,7 +37,7 @@ from sekisho.watch.raw_block import Reading
 from sekisho.watch.records import Movement, Verdict, VerdictKind, WatchState
 from sekisho.watch.settle import settled, spendings_of, unrecorded
 from sekisho.watch.signed import if_signed
-from sekisho.watch.state import WATCH_JUDGED, by_anchor, state_of, weigh_entries
+from sekisho.watch.state import WATCH_JUDGED, by_anchor, matters, state_of, weigh_entries
 from sekisho.watch.view import relied_on
 from sekisho.watch.voices import committed, voices
 
@@ -67,6 +67,8 @@ class Watch:
     genesis_digest: str = ""
     entries: list[Entry] = field(default_factory=list)
     """The journal as far as it was read."""
+    weighty: list[Entry] = field(default_factory=list)
+    """Those on which a verdict can depend."""
     paid_by: dict[str, tuple[bytes, ...]] = field(default_factory=dict)
     """For each transaction that spends our coins, the foreign scripts that it pays."""
 
@@ -118,6 +120,7 @@ def open_watch(
         committed=committed(evidence, credence.roster_digest),
         genesis_digest=genesis_digest,
         entries=entries,
+        weighty=[each for each in entries if matters(each)],
         paid_by=dict(holdings.paid_by),
     )
 
@@ -127,13 +130,12 @@ def renew_watch(watch: Watch, *, now: datetime, checkpoint: bytes) -> bool:
 
     If the wallets are others now, it is not: the watcher is opened again, with its transactions.
     """
-    read = watch.entries
-    read += watch.journal.entries(after_seq=len(read))
-    watch.recorded.update({each.entry_id: each for each in read if each.kind in _TAG_OF_ID})
+    _read_on(watch)
+    read = watch.weighty
     credence = weigh_entries(read, genesis_digest=watch.genesis_digest, now=now)
     if credence.watched != watch.state.book.wallets:
         return False
-    _, unseen = relied_on(credence, read, checkpoint, now=now)
+    _, unseen = relied_on(credence, watch.entries, checkpoint, now=now)
     holdings = Holdings(
         book=watch.state.book, coins={}, paid_by=watch.paid_by, outputs=watch.outputs
     )
@@ -154,10 +156,17 @@ def read_again(watch: Watch, *, now: datetime) -> bool:
         new = tuple(watch.journal.entries(after_seq=len(watch.entries)))
         if any(each.kind not in _OUR_OWN for each in new):
             return False
-        watch.entries += new
-        watch.recorded.update({each.entry_id: each for each in new if each.kind in _TAG_OF_ID})
+        _read_on(watch)
     watch.state = replace(watch.state, view_at=now)
     return True
+
+
+def _read_on(watch: Watch) -> None:
+    """Read what was added to the journal."""
+    new = tuple(watch.journal.entries(after_seq=len(watch.entries)))
+    watch.entries += new
+    watch.weighty += filter(matters, new)
+    watch.recorded.update({each.entry_id: each for each in new if each.kind in _TAG_OF_ID})
 
 
 def judge_transaction(watch: Watch, raw: bytes, *, where: str, now: datetime) -> Judged | None:
