@@ -45,6 +45,8 @@ class Judging:
         """What could not be made durable yet, with the moment of its message."""
         self._said: set[str] = {each.entry_id for each in self.watch.recorded.values()}
         self._loose: list[bytes] = []
+        self._others = False
+        """Other wallets are watched than when that was last asked."""
         self._renewed_at = current_time()
         self._show(self.watch.outputs)
 
@@ -107,20 +109,21 @@ class Judging:
         """
         now = current_time()
         late = now - self._renewed_at >= timedelta(seconds=RENEW_SECONDS)
-        if read_again(self.watch, now=now) and not late:
-            return False
-        return self._renew()
+        if late or not read_again(self.watch, now=now):
+            self._renew()
+        others, self._others = self._others, False
+        return others
 
-    def _renew(self) -> bool:
+    def _renew(self) -> None:
         now = current_time()
         self._renewed_at = now
         if renew_watch(self.watch, now=now, checkpoint=last_checkpoint(self._here)):
             self._show(())
-            return False
+            return
         self.watch = self._opened()
         self.screen.seen.forget()
         self._show(self.watch.outputs)
-        return True
+        self._others = True
 
     def _opened(self) -> Watch:
         return open_watch(
