@@ -12,7 +12,7 @@ Six people, three departments (`office.py`). The signer behind the gate is `soft
 import json
 import sys
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from decimal import Decimal
 from io import StringIO
@@ -132,8 +132,13 @@ class Exchange(Office):
 
 
 @contextmanager
-def signing_exchange(folder: Path, *, gate: bool = True) -> Iterator[Exchange]:
-    """Open an exchange in an empty folder; without `gate`, the node asks the signer itself."""
+def signing_exchange(
+    folder: Path, *, gate: bool = True, options: Sequence[str] = ()
+) -> Iterator[Exchange]:
+    """Open an exchange in an empty folder; without `gate`, the node asks the signer itself.
+
+    `options` are more of the node's own.
+    """
     root, seed = folder / "w", folder / "seed.json"
     _write_seed(seed, "")
     delegate = [*DELEGATE, "--seed", str(seed)]
@@ -145,7 +150,7 @@ def signing_exchange(folder: Path, *, gate: bool = True) -> Iterator[Exchange]:
             f"delegate = {json.dumps(delegate)}\n",
             encoding="utf-8",
         )
-    with running(f"-signer={command}", *NODE_OPTIONS) as node:
+    with running(f"-signer={command}", *NODE_OPTIONS, *options) as node:
         exchange = Exchange(root, node, seed)
         begin_exchange(exchange)
         node.rpc("createwallet", COLD, disable_private_keys=True, external_signer=True)

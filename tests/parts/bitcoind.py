@@ -82,8 +82,8 @@ class Node:
         return (self.folder / SAID).read_text(encoding="utf-8", errors="replace")
 
     def start(self) -> None:
-        """Start it; return when it answers."""
-        self.port = _free_port()
+        """Start it, again at the same port; return when it answers."""
+        self.port = self.port or free_port()
         (self.folder / COOKIE).unlink(missing_ok=True)
         with (self.folder / SAID).open("ab") as said:
             self._process = subprocess.Popen(
@@ -301,7 +301,8 @@ def _in_memory() -> Path | None:
     return None
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port that nobody listens at."""
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         return int(listening.getsockname()[1])

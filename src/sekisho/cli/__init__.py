@@ -30,6 +30,7 @@ from sekisho.cli import (
     up,
     wallet_keys,
     wallets,
+    watch,
 )
 from sekisho.cli.output import (
     EXIT_BAD_INPUT,
@@ -72,6 +73,7 @@ for orders_or_inbox in (orders, inbox):
 app.add_typer(gate.app, name="gate")
 app.add_typer(lease.app, name="lease")
 app.command("scan")(scan.run)
+app.add_typer(watch.app, name="watch")
 app.add_typer(journal.app, name="journal")
 
 

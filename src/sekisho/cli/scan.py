@@ -31,7 +31,7 @@ from sekisho.watch.unknown import unknown_coins
 
 Incidents: TypeAlias = dict[str, Incident]
 """By the txid of the movement that each is about."""
-_QUIET = {VerdictKind.MATCHED, VerdictKind.REPLACEMENT, VerdictKind.DEPOSIT}
+QUIET = {VerdictKind.MATCHED, VerdictKind.REPLACEMENT, VerdictKind.DEPOSIT}
 
 
 def run(
@@ -82,7 +82,7 @@ def run(
             f"Searched {found.blocks:,} blocks, {found.transactions:,} transactions, "
             f"{blocks.size:,} bytes: {len(found.judged):,} movements of ours."
         )
-    if unread or any(each.verdict.kind not in _QUIET for each in found.judged):
+    if unread or any(each.verdict.kind not in QUIET for each in found.judged):
         raise typer.Exit(EXIT_NO)
 
 
@@ -123,10 +123,10 @@ def _search(
 def _show(judged: tuple[Judged, ...], unread: list[Finding], incidents: Incidents) -> None:
     for each in judged:
         verdict = each.verdict
-        headline = Text(f"{verdict.kind.value.upper():<12} ", style=_style(verdict.kind))
+        headline = Text(f"{verdict.kind.value.upper():<12} ", style=style_of(verdict.kind))
         headline.append(verdict.txid)
         terminal().print(headline)
-        say(f"  {_what_moved(each)}")
+        say(f"  {what_moved(each)}")
         put_findings(verdict.findings)
         if verdict.txid in incidents:
             say(*_incident_lines(incidents[verdict.txid]))
@@ -135,13 +135,14 @@ def _show(judged: tuple[Judged, ...], unread: list[Finding], incidents: Incident
         put_findings(unread)
 
 
-def _style(kind: VerdictKind) -> str:
+def style_of(kind: VerdictKind) -> str:
+    """Return how a verdict is shown."""
     if kind in ALARMS:
         return "bold red"
-    return "" if kind in _QUIET else "bold yellow"
+    return "" if kind in QUIET else "bold yellow"
 
 
-def _what_moved(judged: Judged) -> str:
+def what_moved(judged: Judged) -> str:
     """Return in one line what a movement moved."""
     verdict, wallets = judged.verdict, ", ".join(judged.verdict.wallet_ids)
     if all(spent.own is None for spent in judged.movement.inputs):

@@ -6,16 +6,13 @@ only parsing, matching and one append.
 
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from sekisho.chains.bitcoin.networks import Network, network_of_caip2
-from sekisho.chains.bitcoin.scripts import ScriptKind, classify
-from sekisho.chains.bitcoin.signatures import InputSignatures, signatures_of
 from sekisho.chains.bitcoin.transaction import (
     OutPoint,
     Transaction,
-    TxIn,
     TxOut,
     parse_transaction,
 )
@@ -29,24 +26,26 @@ from sekisho.kernel.ulid import make_ulid
 from sekisho.passes.duress import Keeper, Stated, hold_of
 from sekisho.passes.evidence import gather_evidence
 from sekisho.passes.spendings import CONFIRMATIONS_MIN, WATCH_SETTLED, Spending, spending_body
-from sekisho.wallets.coins import fold_holdings
+from sekisho.wallets.coins import Holdings, fold_holdings
 from sekisho.wallets.registry import open_book
 from sekisho.watch.chain_order import in_chain_order
+from sekisho.watch.coverage import COVERAGE_KINDS
 from sekisho.watch.credence import FORMER
 from sekisho.watch.match import match
-from sekisho.watch.movement import reconstruct, revealed_scripts
+from sekisho.watch.movement import reconstruct
 from sekisho.watch.raw_block import Reading
 from sekisho.watch.records import Movement, Verdict, VerdictKind, WatchState
 from sekisho.watch.settle import settled, spendings_of, unrecorded
-from sekisho.watch.state import WATCH_JUDGED, by_anchor, state_of, weigh_entries
+from sekisho.watch.signed import if_signed
+from sekisho.watch.state import WATCH_JUDGED, by_anchor, matters, state_of, weigh_entries
 from sekisho.watch.view import relied_on
 from sekisho.watch.voices import committed, voices
 
 _KEPT = frozenset({VerdictKind.MATCHED, VerdictKind.REPLACEMENT})
-_REVEALING = frozenset({ScriptKind.P2PKH, ScriptKind.P2SH, ScriptKind.P2WPKH, ScriptKind.P2WSH})
-"""What is paid to a hash: nobody spends it without showing what was hashed."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TAG_OF_ID = {WATCH_JUDGED: "watch-verdict", WATCH_SETTLED: "watch-spending"}
+_OUR_OWN = frozenset({*_TAG_OF_ID, *COVERAGE_KINDS, "incident.opened"})
+"""What changes no verdict when it is added to the journal."""
 
 
 @dataclass(slots=True)
@@ -65,6 +64,13 @@ class Watch:
     """What was said, as far as the keeper holds openings."""
     committed: bool = False
     """The roster in force lists commitments: without a keeper nobody can tell what was free."""
+    genesis_digest: str = ""
+    entries: list[Entry] = field(default_factory=list)
+    """The journal as far as it was read."""
+    weighty: list[Entry] = field(default_factory=list)
+    """Those on which a verdict can depend."""
+    paid_by: dict[str, tuple[bytes, ...]] = field(default_factory=dict)
+    """For each transaction that spends our coins, the foreign scripts that it pays."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +96,7 @@ def open_watch(
     `checkpoint` is the journal's last one, with its witnesses' cosignatures; empty without any.
     Where the policy in force wants witnesses and it does not have them, nothing can be judged.
     """
-    entries = tuple(journal.entries())
+    entries = list(journal.entries())
     evidence = gather_evidence(entries)
     credence = weigh_entries(entries, genesis_digest=genesis_digest, now=now)
     wallets = tuple(credence.watched.values())
@@ -112,7 +118,55 @@ def open_watch(
         keeper=keeper,
         statements=() if keeper is None else voices(evidence, keeper.openings),
         committed=committed(evidence, credence.roster_digest),
+        genesis_digest=genesis_digest,
+        entries=entries,
+        weighty=[each for each in entries if matters(each)],
+        paid_by=dict(holdings.paid_by),
     )
+
+
+def renew_watch(watch: Watch, *, now: datetime, checkpoint: bytes) -> bool:
+    """Take in what was added to the journal; return whether that is all that is needed.
+
+    If the wallets are others now, it is not: the watcher is opened again, with its transactions.
+    """
+    _read_on(watch)
+    read = watch.weighty
+    credence = weigh_entries(read, genesis_digest=watch.genesis_digest, now=now)
+    if credence.watched != watch.state.book.wallets:
+        return False
+    _, unseen = relied_on(credence, watch.entries, checkpoint, now=now)
+    holdings = Holdings(
+        book=watch.state.book, coins={}, paid_by=watch.paid_by, outputs=watch.outputs
+    )
+    watch.state = replace(state_of(credence, read, holdings, now=now), view_findings=unseen)
+    evidence = gather_evidence(read)
+    watch.statements = () if watch.keeper is None else voices(evidence, watch.keeper.openings)
+    watch.committed = committed(evidence, credence.roster_digest)
+    return True
+
+
+def read_again(watch: Watch, *, now: datetime) -> bool:
+    """Return whether the view of the journal is still whole; its age counts from now on then.
+
+    It is not if anything was added by anybody but the watcher and the responder: then it is to be
+    renewed. Raises `WorldError` if the journal cannot be read, and the view grows old.
+    """
+    if watch.journal.size() != len(watch.entries):
+        new = tuple(watch.journal.entries(after_seq=len(watch.entries)))
+        if any(each.kind not in _OUR_OWN for each in new):
+            return False
+        _read_on(watch)
+    watch.state = replace(watch.state, view_at=now)
+    return True
+
+
+def _read_on(watch: Watch) -> None:
+    """Read what was added to the journal."""
+    new = tuple(watch.journal.entries(after_seq=len(watch.entries)))
+    watch.entries += new
+    watch.weighty += filter(matters, new)
+    watch.recorded.update({each.entry_id: each for each in new if each.kind in _TAG_OF_ID})
 
 
 def judge_transaction(watch: Watch, raw: bytes, *, where: str, now: datetime) -> Judged | None:
@@ -125,6 +179,17 @@ def judge_transaction(watch: Watch, raw: bytes, *, where: str, now: datetime) ->
 
 def judge_parsed(watch: Watch, transaction: Transaction, *, now: datetime) -> Judged | None:
     """Return the verdict on a parsed transaction, as `judge_transaction` does."""
+    weighed = weigh_parsed(watch, transaction, now=now)
+    return None if weighed is None else record_verdict(watch, *weighed, now=now)
+
+
+def weigh_parsed(
+    watch: Watch, transaction: Transaction, *, now: datetime
+) -> tuple[Movement, Verdict] | None:
+    """Return a transaction's movement and what is to be thought of it; nothing is recorded yet.
+
+    None if it is not about us.
+    """
     movement = reconstruct(
         transaction,
         outputs=watch.outputs,
@@ -137,34 +202,17 @@ def judge_parsed(watch: Watch, transaction: Transaction, *, now: datetime) -> Ju
         return None
     verdict = match(movement, watch.state)
     if verdict.kind in _KEPT:
-        verdict = _if_signed(verdict, movement)
+        verdict = if_signed(verdict, movement)
     if verdict.kind in _KEPT:
         verdict = _unless_held(watch, verdict, now)
+    return movement, verdict
+
+
+def record_verdict(watch: Watch, movement: Movement, verdict: Verdict, *, now: datetime) -> Judged:
+    """Return the verdict with the entry that holds it: it is durable, and followed."""
     entry = _recorded(watch, WATCH_JUDGED, verdict_document(verdict), now)
     _follow(watch, movement, verdict)
     return Judged(movement=movement, verdict=verdict, entry=entry)
-
-
-def _if_signed(verdict: Verdict, movement: Movement) -> Verdict:
-    """Return the verdict, or undetermined if an input does not bear the signatures it needs.
-
-    Only for what keeps to a pass: anybody could write that down without a key, and use the pass up
-    in our eyes. An alarm waits for no signature to be checked.
-    """
-    spent, transaction = movement.spent_outputs, movement.transaction
-    if not spent:
-        return verdict
-    found = [
-        finding("watch.not_signed", str(signing.outpoint))
-        for signing, output, signatures in zip(
-            transaction.inputs, spent, signatures_of(transaction, spent), strict=True
-        )
-        if not _may_be_signed(signing, output, signatures)
-    ]
-    if not found:
-        return verdict
-    findings = (*verdict.findings, *found)
-    return replace(verdict, kind=VerdictKind.UNDETERMINED, findings=findings)
 
 
 def _unless_held(watch: Watch, verdict: Verdict, now: datetime) -> Verdict:
@@ -187,15 +235,6 @@ def _unless_held(watch: Watch, verdict: Verdict, now: datetime) -> Verdict:
         keeper.report({**report, "txid": verdict.txid})
     findings = (*verdict.findings, finding("watch.on_hold", verdict.pass_id))
     return replace(verdict, kind=VerdictKind.UNDETERMINED, findings=findings)
-
-
-def _may_be_signed(signing: TxIn, spent: TxOut, signatures: InputSignatures) -> bool:
-    """Return whether an input is signed, or has all that it must reveal and is not understood."""
-    if signatures.understood:
-        return signatures.is_signed
-    if classify(spent.script) in _REVEALING:
-        return spent.script in revealed_scripts(signing)
-    return bool(signing.script_sig or signing.witness)
 
 
 def verdict_document(verdict: Verdict) -> dict[str, Json]:
@@ -264,6 +303,9 @@ def _follow(watch: Watch, movement: Movement, verdict: Verdict) -> None:
     transaction = movement.transaction
     for vout, output in enumerate(transaction.outputs):
         watch.outputs[OutPoint(txid=transaction.txid, vout=vout)] = output
+    if any(each.own is not None for each in movement.inputs):
+        foreign = [each.script for each in movement.outputs if each.own is None]
+        watch.paid_by[transaction.txid] = tuple(foreign)
     used = [each.own for each in movement.outputs if each.own is not None]
     watch.state = replace(watch.state, book=watch.state.book.extended(used))
     if verdict.kind in _KEPT:

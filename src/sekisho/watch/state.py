@@ -10,6 +10,7 @@ from sekisho.chains.bitcoin.transaction import OutPoint
 from sekisho.journal.records import Entry
 from sekisho.kernel.errors import BadInputError
 from sekisho.kernel.fields import Fields
+from sekisho.passes.evidence import KINDS as EVIDENCE_KINDS
 from sekisho.passes.evidence import gather_evidence
 from sekisho.wallets.coins import Holdings
 from sekisho.wallets.records import Wallet
@@ -18,6 +19,7 @@ from sekisho.watch.credence_replay import Clearance
 from sekisho.watch.records import VerdictKind, WatchedPass, WatchState
 
 WATCH_JUDGED = "watch.judged"
+GATE_CLEARED = "gate.cleared"
 VIEW_AGE_MAX_SECONDS = 60
 
 
@@ -42,6 +44,13 @@ def weigh_entries(entries: Iterable[Entry], *, genesis_digest: str, now: datetim
         now=now,
         clearances=_gate_and_watch(entries)[0],
     )
+
+
+def matters(entry: Entry) -> bool:
+    """Return whether a verdict can depend on an entry; on most that a watcher writes none does."""
+    if entry.kind == WATCH_JUDGED:
+        return entry.body.get("verdict") != VerdictKind.DEPOSIT
+    return entry.kind in EVIDENCE_KINDS or entry.kind == GATE_CLEARED
 
 
 def fold_state(
@@ -109,7 +118,7 @@ def _gate_and_watch(
     for entry in entries:
         try:
             fields = Fields(entry.body, f"journal entry {entry.seq}")
-            if entry.kind == "gate.cleared":
+            if entry.kind == GATE_CLEARED:
                 cleared.append(
                     Clearance(
                         seq=entry.seq,

@@ -1,0 +1,361 @@
+"""A sentry at its post: follows nodes, judges what moves, and says what it cannot see.
+
+One thread does all that is decided, in the order in which it was heard. Nothing that a node says
+or fails to say ends it.
+"""
+
+import os
+import signal
+from collections import deque
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from queue import Empty, SimpleQueue
+
+from sekisho.app import Installation, current_time
+from sekisho.cli.sentry_coverage import Ledger
+from sekisho.cli.sentry_judging import Judging
+from sekisho.cli.sentry_words import Voice
+from sekisho.edges.node_feed import (
+    BlockGiven,
+    Body,
+    Given,
+    NodeLink,
+    Post,
+    Strange,
+    monotonic_ms,
+    monotonic_us,
+)
+from sekisho.edges.node_rpc import NodeAddress
+from sekisho.edges.systemd import Notifier
+from sekisho.kernel.canonical import Json
+from sekisho.kernel.errors import BadInputError, WorldError
+from sekisho.kernel.finding import Finding
+from sekisho.kernel.instants import format_instant
+from sekisho.passes.duress import Keeper
+from sekisho.respond.records import Incident
+from sekisho.watch import troubles
+from sekisho.watch.feed import Feed
+from sekisho.watch.feed_records import (
+    Action,
+    AskBlock,
+    AskTransactions,
+    Blind,
+    BlockSearched,
+    Failed,
+    Fetched,
+    Listen,
+    Seeing,
+    Trouble,
+)
+from sekisho.watch.flow import Judged
+from sekisho.watch.frames import RAWTX
+from sekisho.watch.metrics import Metrics, label
+from sekisho.watch.nodes import Nodes
+
+TICK_MS = 200
+FOLLOW_MS = 400
+"""A new pass or wallet is taken in within a second."""
+RECENT_BLOCKS = 6
+_BURST = 2_000
+"""How many posts are taken before a tick has its turn."""
+
+
+class Sentry:
+    """The watcher of one workspace. `run` returns when it was told to stop."""
+
+    def __init__(
+        self, here: Installation, *, keeper: Keeper | None, voice: Voice, metrics: Metrics
+    ) -> None:
+        self._here = here
+        self._voice = voice
+        self._metrics = metrics
+        self._posts: SimpleQueue[Post | None] = SimpleQueue()
+        self._stopping = False
+        self._notifier = Notifier()
+        self._judging = Judging(here, keeper=keeper, told=self._tell)
+        self._ledger = Ledger(here)
+        self._links: dict[str, NodeLink] = {}
+        self._feeds: dict[str, Feed] = {}
+        self._nodes = Nodes()
+        self._recent: deque[tuple[bytes, str]] = deque(maxlen=RECENT_BLOCKS)
+        self._search_again: deque[tuple[bytes, str]] = deque()
+        self._followed_ms = self._watchdog_ms = monotonic_ms()
+        self._troubles: dict[str, str] = {}
+
+    def follow(self, address: NodeAddress, zmq_addresses: dict[str, str]) -> None:
+        """Follow this node too."""
+        self._links[address.name] = NodeLink(address, self._posts.put, zmq_addresses)
+        self._feeds[address.name] = Feed(
+            address.name,
+            network=self._here.workspace.network,
+            blocks=self._ledger.blocks,
+            seen=self._judging.screen.seen,
+            now_ms=monotonic_ms(),
+        )
+
+    def run(self) -> None:
+        """Watch, until SIGTERM or SIGINT."""
+        with _signals(self._posts):
+            for name, link in self._links.items():
+                link.start()
+                self._do(self._feeds[name], self._feeds[name].begin())
+            self._notifier.tell("READY=1", "STATUS=catching up")
+            self._voice.line(
+                "started",
+                f"Watching by {', '.join(self._links)}.",
+                facts={"nodes": [*self._links]},
+            )
+            while not self._stopping:
+                self._tick(self._take_all())
+            self._stop()
+
+    # What comes ----------------------------------------------------------------------------------
+
+    def _take_all(self) -> int:
+        """Take what came; return the moment up to which everything is taken."""
+        try:
+            post = self._posts.get(timeout=TICK_MS / 1000)
+            for _ in range(_BURST):
+                if post is None:
+                    self._stopping = True
+                    break
+                self._take(post)
+                post = self._posts.get_nowait()
+        except Empty:
+            return monotonic_ms()
+        return 0 if post is None else post.at_us // 1000
+
+    def _take(self, post: Post) -> None:
+        feed, told, now_ms = self._feeds[post.node], post.told, post.at_us // 1000
+        match told:
+            case Body():
+                self._look(feed, told, post.at_us)
+            case Strange():
+                self._strange(feed, told.error, now_ms)
+            case Given():
+                for error in self._judging.listed(told.raws, post.at_us):
+                    self._once(troubles.message_bad(feed.node, error))
+                actions = feed.take(Fetched(gone=told.gone), now_ms)
+                if not any(isinstance(each, AskTransactions) for each in actions):
+                    self._judging.listing_done(post.at_us)
+                self._do(feed, actions)
+            case BlockGiven():
+                self._search(feed, told, post.at_us)
+            case Failed():
+                self._once(troubles.node_failed(feed.node, told.reason))
+                self._do(feed, feed.take(told, now_ms))
+            case _:
+                self._do(feed, feed.take(told, now_ms))
+
+    def _look(self, feed: Feed, body: Body, at_us: int) -> None:
+        try:
+            if body.topic == RAWTX:
+                self._metrics.count("transactions_total")
+                self._judging.one(body.data, at_us)
+            else:
+                self._judging.block(body.data, "ZMQ rawblock", at_us)
+        except BadInputError as error:
+            self._strange(feed, error, at_us // 1000)
+
+    def _strange(self, feed: Feed, error: BadInputError, now_ms: int) -> None:
+        self._once(troubles.message_bad(feed.node, error))
+        self._do(feed, feed.mistrust(now_ms))
+
+    def _search(self, feed: Feed, given: BlockGiven, at_us: int) -> None:
+        header, where = given.header, f"block {given.header.hash.hex()}"
+        missing = not given.data
+        try:
+            if not missing:
+                self._judging.block(given.data, where, at_us)
+        except BadInputError as error:
+            self._once(troubles.block_unreadable(error))
+            missing = True
+        if self._judging.owed:  # it is searched again when the journal can be written
+            failed = Failed(ask=AskBlock(header=header), reason="verdicts are owed")
+            self._do(feed, feed.take(failed, at_us // 1000))
+            return
+        if missing:
+            self._once(troubles.block_missing(feed.node, header))
+        self._ledger.searched(header, missing=missing)
+        self._metrics.count("blocks_total")
+        if given.data:
+            self._search_again.extend(self._recent)
+            self._recent.append((given.data, where))
+        self._do(feed, feed.take(BlockSearched(hash=header.hash, missing=missing), at_us // 1000))
+
+    # What is done --------------------------------------------------------------------------------
+
+    def _do(self, feed: Feed, actions: Sequence[Action]) -> None:
+        link = self._links[feed.node]
+        for each in actions:
+            match each:
+                case Trouble():
+                    self._trouble(each.finding)
+                case Listen():
+                    link.listen(each)
+                case Blind():
+                    if len(self._feeds) > 1:
+                        self._trouble(troubles.node_blind(feed.node))
+                case Seeing():
+                    gap = max(each.until_ms - each.since_ms, 0)
+                    self._voice.line(
+                        "node_seen",
+                        f"{feed.node}: nothing is in doubt; the gap of {gap} ms is closed.",
+                        facts={"node": feed.node, "gap_ms": gap, "was_blind": each.was_blind},
+                    )
+                    self._troubles.clear()
+                case _:
+                    link.ask(each)
+
+    def _tell(self, judged: Judged, incident: Incident | None, took_us: int) -> None:
+        self._metrics.took(took_us)
+        self._metrics.count("verdicts_total", label("verdict", judged.verdict.kind.value))
+        self._voice.judged(judged, incident, took_us)
+
+    def _trouble(self, found: Finding) -> None:
+        self._metrics.count("troubles_total", label("code", found.code))
+        self._voice.trouble(found)
+
+    def _once(self, found: Finding) -> None:
+        """Say what goes wrong again and again only when it is something else."""
+        if self._troubles.get(found.code) != str(found):
+            self._troubles[found.code] = str(found)
+            self._trouble(found)
+
+    # What is due ---------------------------------------------------------------------------------
+
+    def _tick(self, now_ms: int) -> None:
+        if not now_ms:
+            return
+        for feed in self._feeds.values():
+            self._do(feed, feed.tick(now_ms))
+        self._judging.settle_debts()
+        if self._judging.owed:
+            self._once(troubles.verdicts_owed(len(self._judging.owed)))
+        self._follow_journal(now_ms)
+        for found in self._nodes.compare(tuple(self._feeds.values()), now_ms):
+            self._trouble(found)
+        self._cover(now_ms)
+        if self._posts.empty() and self._search_again:
+            data, where = self._search_again.popleft()
+            self._judging.block(data, where, monotonic_us())
+        self._show(now_ms)
+
+    def _follow_journal(self, now_ms: int) -> None:
+        if now_ms - self._followed_ms < FOLLOW_MS:
+            return
+        self._followed_ms = now_ms
+        try:
+            if self._judging.follow():
+                self._search_again.extend(self._recent)
+                for feed in self._feeds.values():
+                    self._do(feed, feed.mistrust(now_ms))
+        except (WorldError, BadInputError) as error:
+            self._once(troubles.journal_unreadable(error))
+
+    def _cover(self, now_ms: int) -> None:
+        """Say from when to when not everything was seen."""
+        sound = [each for each in self._feeds.values() if each.is_sound]
+        if sound and not self._judging.owed:
+            self._stand(sound)
+            proven_at = _wall(max(each.proven_ms for each in sound), now_ms)
+            nodes = tuple(each.node for each in sound)
+            since_at = self._ledger.coverage.proven_at
+            if self._ledger.sees(proven_at, nodes, now_ms):
+                since = format_instant(since_at)
+                self._voice.line(
+                    "seeing",
+                    f"Everything is seen. What could be known since {since} was looked at.",
+                    facts={"from": since, "to": format_instant(proven_at), "nodes": nodes},
+                )
+        elif all(each.is_blind for each in self._feeds.values()):
+            why = self.why()
+            since = format_instant(self._ledger.coverage.proven_at)
+            if self._ledger.blind(why):
+                self._voice.line(
+                    "blind", f"BLIND since {since}.", style="bold red", facts={"from": since}
+                )
+                for found in why:
+                    self._trouble(found)
+
+    def _stand(self, sound: Sequence[Feed]) -> None:
+        """Take for the tip what a node says whose blocks are all searched: the highest does."""
+        blocks = self._ledger.blocks
+        found = [each for each in sound if each.tip in blocks]
+        if not found or (blocks.tip and blocks.tip.hash in {each.tip for each in found}):
+            return
+        highest = max(found, key=lambda each: each.height)
+        undone = blocks.stand_at(highest.tip)
+        if undone and blocks.tip is not None:
+            self._trouble(troubles.reorganised(highest.node, blocks.tip, blocks=undone))
+
+    def why(self) -> list[Finding]:
+        """Return why not everything is seen."""
+        return [found for each in self._feeds.values() for found in each.why()]
+
+    def _show(self, now_ms: int) -> None:
+        """Tell metrics, service manager, and the file that `watch status` reads."""
+        metrics, ledger = self._metrics, self._ledger
+        tip = ledger.blocks.tip
+        metrics.put("blind", int(ledger.is_blind))
+        metrics.put("owed_verdicts", len(self._judging.owed))
+        metrics.put("scripts", self._judging.screen.scripts)
+        metrics.put("tip_height", 0 if tip is None else tip.height)
+        metrics.put("proven_timestamp_seconds", int(ledger.coverage.proven_at.timestamp()))
+        age = current_time() - self._judging.watch.state.view_at
+        metrics.put("view_age_seconds", max(int(age.total_seconds()), 0))
+        for each in self._feeds.values():
+            metrics.put("node_sound", int(each.is_sound), label("node", each.node))
+            metrics.put("node_height", each.height, label("node", each.node))
+        if self._notifier.watchdog_ms and now_ms - self._watchdog_ms >= (
+            self._notifier.watchdog_ms // 3
+        ):
+            self._watchdog_ms = now_ms
+            status = (
+                "BLIND" if ledger.is_blind else f"seeing by {', '.join(ledger.coverage.nodes)}"
+            )
+            self._notifier.tell("WATCHDOG=1", f"STATUS={status}")
+        try:
+            ledger.save(self._status(), now_ms)
+        except WorldError as error:
+            self._once(troubles.file_unwritten(error))
+
+    def _status(self) -> dict[str, Json]:
+        return {
+            "pid": os.getpid(),
+            "written": format_instant(current_time()),
+            "scripts": self._judging.screen.scripts,
+            "owed": len(self._judging.owed),
+            "nodes": [
+                {"node": each.node, "height": each.height, "sound": each.is_sound}
+                for each in self._feeds.values()
+            ],
+            "findings": [each.as_json() for each in self.why()],
+        }
+
+    def _stop(self) -> None:
+        """End with everything durable: seeing ends here, and the journal says so."""
+        self._notifier.tell("STOPPING=1")
+        for link in self._links.values():
+            link.stop()
+        self._judging.settle_debts()
+        self._ledger.blind([troubles.stopped("watcher")])
+        self._ledger.close(self._status())
+        self._voice.line("stopped", "Stopped. Nothing is watched from here on.")
+
+
+def _wall(moment_ms: int, now_ms: int) -> datetime:
+    return current_time() - timedelta(milliseconds=max(now_ms - moment_ms, 0))
+
+
+@contextmanager
+def _signals(posts: "SimpleQueue[Post | None]") -> Iterator[None]:
+    """Have SIGTERM and SIGINT end the watching, in order."""
+    wanted = (signal.SIGTERM, signal.SIGINT)
+    before = [signal.signal(each, lambda *_: posts.put(None)) for each in wanted]
+    try:
+        yield
+    finally:
+        for each, handler in zip(wanted, before, strict=True):
+            signal.signal(each, handler)

@@ -1,0 +1,67 @@
+"""What a sentry says: lines for people, one red line for an alarm; or JSON, a line for each."""
+
+import json
+import sys
+from collections.abc import Mapping
+
+from rich.text import Text
+
+from sekisho.app import current_time
+from sekisho.cli.output import language, terminal
+from sekisho.cli.scan import QUIET, what_moved
+from sekisho.kernel.catalogue import finding_json, findings_json, says, what_to_do
+from sekisho.kernel.fields import visible
+from sekisho.kernel.finding import Finding
+from sekisho.kernel.instants import format_instant
+from sekisho.respond.records import Incident
+from sekisho.watch.flow import Judged, verdict_document
+from sekisho.watch.records import ALARMS
+
+
+class Voice:
+    """Says what happens, as it happens."""
+
+    def __init__(self, *, as_json: bool) -> None:
+        self._as_json = as_json
+
+    def line(
+        self, event: str, text: str, *, style: str = "", facts: Mapping[str, object] | None = None
+    ) -> None:
+        """Say one thing: to people `text`, to programs its name and facts."""
+        at = format_instant(current_time())
+        if self._as_json:
+            document = {"at": at, "event": event, **(facts or {})}
+            sys.stdout.write(json.dumps(document, ensure_ascii=False) + "\n")
+            sys.stdout.flush()
+            return
+        said = Text(f"{at}  ", style="dim")
+        said.append(visible(text), style=style)
+        terminal().print(said)
+
+    def trouble(self, found: Finding) -> None:
+        """Say what is not as it should be, and what to do about it."""
+        text = f"{says(found, language())} {what_to_do(found.code, language())} [{found.code}]"
+        self.line("trouble", text, style="yellow", facts={"finding": finding_json(found)})
+
+    def judged(self, judged: Judged, incident: Incident | None, took_us: int) -> None:
+        """Say a verdict: in red with the next step if it is an alarm."""
+        verdict = judged.verdict
+        facts: dict[str, object] = {
+            **verdict_document(verdict),
+            "findings": findings_json(verdict.findings),
+            "entry": judged.entry.hash.hex(),
+            "incident": None if incident is None else incident.incident_id,
+            "took_us": took_us,
+        }
+        headline = f"{verdict.kind.value.upper()} {verdict.txid}: {what_moved(judged)}."
+        if verdict.kind in QUIET:
+            self.line("verdict", headline, facts=facts)
+            return
+        for each in verdict.findings[:1]:
+            headline += f" {says(each, language())} {what_to_do(each.code, language())}"
+        if incident is not None:
+            headline += f" Incident {incident.incident_id} is open."
+        style = "bold red" if verdict.kind in ALARMS else "bold yellow"
+        self.line(
+            "alarm" if verdict.kind in ALARMS else "verdict", headline, style=style, facts=facts
+        )

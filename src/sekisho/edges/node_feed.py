@@ -1,0 +1,329 @@
+"""A node followed over ZMQ and RPC: three threads that hear, ask, and hand on what they got.
+
+One listens, and is never kept waiting; one asks the node for its pulse each second; one asks the
+questions of the feed, of which some take long. All hand on to one queue, with the moment at which
+it was heard. What is decided from it is `watch/feed.py`'s.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from queue import Empty, SimpleQueue
+from typing import Any, TypeAlias
+from urllib.parse import urlsplit
+
+import zmq
+from zmq.utils.monitor import recv_monitor_message
+
+from sekisho.edges.node_answers import (
+    PULSE,
+    SETTINGS,
+    block_hash,
+    read_block,
+    read_header,
+    read_listing,
+    read_pulse,
+    read_settings,
+    read_transaction,
+)
+from sekisho.edges.node_rpc import Answer, NodeAddress, NodeRefusedError, NodeRPC
+from sekisho.kernel.canonical import Json
+from sekisho.kernel.errors import BadInputError, WorldError
+from sekisho.watch.feed_records import (
+    Ask,
+    AskBlock,
+    AskHeader,
+    AskListing,
+    AskSettings,
+    AskTransactions,
+    Event,
+    Failed,
+    Header,
+    Heard,
+    Joined,
+    Listen,
+    Parted,
+)
+from sekisho.watch.frames import RAWBLOCK, RAWTX, SEQUENCE, TOPICS, read_frame, read_note
+
+PULSE_SECONDS = 1
+_PULSE_TIMEOUT_SECONDS = 5
+_ASK_TIMEOUT_SECONDS = 60
+_POLL_MS = 100
+_BURST = 500
+"""How many messages of one socket are handed on at once."""
+_HEARTBEAT_MS = 2_000
+_GONE = -5
+"""The RPC's code for a transaction or a block that the node does not have."""
+_BLOCK_UNREADABLE = -1
+"""The RPC's code for a block that was pruned, or cannot be read."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Body:
+    """A transaction's bytes as `rawtx` told them, or a block's as `rawblock` did."""
+
+    topic: str
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Given:
+    """Transactions of the mempool that were asked for, and those that are not there any more."""
+
+    raws: tuple[bytes, ...]
+    gone: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BlockGiven:
+    """A block that was asked for; without bytes if the node cannot give it any more."""
+
+    header: Header
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Strange:
+    """A message that is out of form."""
+
+    error: BadInputError
+
+
+Told: TypeAlias = Event | Body | Given | BlockGiven | Strange
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Post:
+    """Something that a node told, and when."""
+
+    node: str
+    at_us: int
+    told: Told
+
+
+Hand: TypeAlias = Callable[[Post], None]
+
+
+def monotonic_us() -> int:
+    """Return the microseconds of a clock that only goes forward."""
+    return time.monotonic_ns() // 1_000
+
+
+def monotonic_ms() -> int:
+    """Return its milliseconds."""
+    return monotonic_us() // 1_000
+
+
+class NodeLink:
+    """One node. `zmq_addresses` says where to hear a topic if not where the node says."""
+
+    def __init__(self, address: NodeAddress, hand: Hand, zmq_addresses: dict[str, str]) -> None:
+        self.address = address
+        self._hand = hand
+        self._zmq_addresses = zmq_addresses
+        self._asks: SimpleQueue[Ask | None] = SimpleQueue()
+        self._listens: SimpleQueue[Listen] = SimpleQueue()
+        self._ended = threading.Event()
+        targets = (self._listening, self._pulsing, self._answering)
+        self._threads = [
+            threading.Thread(target=each, name=f"{address.name}-{each.__name__}", daemon=True)
+            for each in targets
+        ]
+
+    def start(self) -> None:
+        """Begin."""
+        for each in self._threads:
+            each.start()
+
+    def ask(self, ask: Ask) -> None:
+        """Have a question asked; its answer, or that it failed, is handed on."""
+        self._asks.put(ask)
+
+    def listen(self, listen: Listen) -> None:
+        """Listen at other addresses from now on, or at the same ones anew."""
+        self._listens.put(listen)
+
+    def stop(self) -> None:
+        """End all threads; what is on its way is not waited for long."""
+        self._ended.set()
+        self._asks.put(None)
+        for each in self._threads:
+            each.join(timeout=2)
+
+    def _post(self, *told: Told) -> None:
+        for each in told:
+            self._hand(Post(node=self.address.name, at_us=monotonic_us(), told=each))
+
+    # Listening -----------------------------------------------------------------------------------
+
+    def _listening(self) -> None:
+        context = zmq.Context()
+        ears: list[_Ear] = []
+        poller = zmq.Poller()
+        try:
+            while not self._ended.is_set():
+                with suppress(Empty):
+                    wanted = self._listens.get_nowait()
+                    for each in ears:
+                        each.close(poller)
+                    ears = [
+                        _Ear(context, poller, topic, self._reachable(topic, told))
+                        for topic, told in wanted.addresses
+                    ]
+                ready = dict(poller.poll(_POLL_MS)) if ears else {}
+                if not ears:
+                    self._ended.wait(_POLL_MS / 1000)
+                for ear in ears:
+                    self._post(*ear.heard(ready))
+        finally:
+            for each in ears:
+                each.close(poller)
+            context.destroy(linger=0)
+
+    def _reachable(self, topic: str, told: str) -> str:
+        """Return where to hear a topic; an address that means all of the node's is its host's."""
+        given = self._zmq_addresses.get(topic)
+        if given is not None:
+            return given
+        parts = urlsplit(told)
+        if parts.scheme == "tcp" and parts.hostname in {"0.0.0.0", "*", "::"}:  # noqa: S104 - read, not bound
+            host = self.address.host
+            return f"tcp://{f'[{host}]' if ':' in host else host}:{parts.port}"
+        return told
+
+    # Asking --------------------------------------------------------------------------------------
+
+    def _pulsing(self) -> None:
+        rpc = NodeRPC(self.address, timeout_seconds=_PULSE_TIMEOUT_SECONDS)
+        while not self._ended.wait(PULSE_SECONDS):
+            asked_ms = monotonic_ms()
+            with suppress(WorldError):  # no pulse is what the feed notices
+                answers = _all(rpc.batch([(method, ()) for method in PULSE]))
+                self._post(read_pulse(answers, asked_ms=asked_ms))
+        rpc.close()
+
+    def _answering(self) -> None:
+        rpc = NodeRPC(self.address, timeout_seconds=_ASK_TIMEOUT_SECONDS)
+        while (ask := self._asks.get()) is not None:
+            try:
+                self._post(_answer(rpc, ask))
+            except Exception as error:  # noqa: BLE001 - a thread that ends would leave its asker waiting
+                self._post(Failed(ask=ask, reason=str(error)))
+        rpc.close()
+
+
+def _answer(rpc: NodeRPC, ask: Ask) -> Told:
+    match ask:
+        case AskSettings():
+            return read_settings(_all(rpc.batch(SETTINGS)))
+        case AskListing():
+            asked_ms = monotonic_ms()
+            return read_listing(rpc.call("getrawmempool", False, True), asked_ms=asked_ms)  # noqa: FBT003 - by place
+        case AskTransactions():
+            return _given(rpc, ask.txids)
+        case AskHeader():
+            return read_header(rpc.call("getblockheader", ask.hash.hex()))
+        case AskBlock():
+            try:
+                answer = rpc.call("getblock", ask.header.hash.hex(), 0)
+            except NodeRefusedError as error:
+                if error.code in {_GONE, _BLOCK_UNREADABLE}:
+                    return BlockGiven(header=ask.header, data=b"")
+                raise
+            return BlockGiven(header=ask.header, data=read_block(answer, ask.header))
+
+
+def _given(rpc: NodeRPC, txids: Sequence[bytes]) -> Given:
+    raws, gone = [], []
+    answers = rpc.batch([("getrawtransaction", (each.hex(),)) for each in txids])
+    for txid, answer in zip(txids, answers, strict=True):
+        if not isinstance(answer, NodeRefusedError):
+            raws.append(read_transaction(answer))
+        elif answer.code == _GONE:
+            gone.append(txid)
+        else:
+            raise answer
+    return Given(raws=tuple(raws), gone=tuple(gone))
+
+
+def _all(answers: list[Answer]) -> list[Json]:
+    """Return the answers of a batch; raises the first refusal among them."""
+    found: list[Json] = []
+    for each in answers:
+        if isinstance(each, NodeRefusedError):
+            raise each
+        found.append(each)
+    return found
+
+
+class _Ear:
+    """The socket of one topic, and what watches its connection."""
+
+    def __init__(self, context: Any, poller: Any, topic: str, address: str) -> None:  # noqa: ANN401 - pyzmq's
+        self._topic = topic
+        self._socket = context.socket(zmq.SUB)
+        self._socket.setsockopt(zmq.RCVHWM, 0)
+        self._socket.setsockopt(zmq.LINGER, 0)
+        self._socket.setsockopt(zmq.TCP_KEEPALIVE, 1)
+        self._socket.setsockopt(zmq.TCP_KEEPALIVE_IDLE, 5)
+        self._socket.setsockopt(zmq.TCP_KEEPALIVE_INTVL, 2)
+        self._socket.setsockopt(zmq.TCP_KEEPALIVE_CNT, 2)
+        self._socket.setsockopt(zmq.HEARTBEAT_IVL, _HEARTBEAT_MS)
+        self._socket.setsockopt(zmq.HEARTBEAT_TIMEOUT, 2 * _HEARTBEAT_MS)
+        self._socket.setsockopt(zmq.SUBSCRIBE, topic.encode())
+        events = zmq.EVENT_HANDSHAKE_SUCCEEDED | zmq.EVENT_DISCONNECTED
+        self._monitor = self._socket.get_monitor_socket(events)
+        with suppress(zmq.ZMQError):  # no such address: it is never joined, and that is said
+            self._socket.connect(address)
+        poller.register(self._socket, zmq.POLLIN)
+        poller.register(self._monitor, zmq.POLLIN)
+
+    def heard(self, ready: dict[Any, int]) -> Iterator[Told]:
+        """Yield what came: the connection's fate first, so that no count is compared over it."""
+        if self._monitor in ready:
+            happened = recv_monitor_message(self._monitor)["event"]
+            joined = happened == zmq.EVENT_HANDSHAKE_SUCCEEDED
+            yield Joined(topic=self._topic) if joined else Parted(topic=self._topic)
+        if self._socket in ready:
+            for _ in range(_BURST):
+                try:
+                    parts = self._socket.recv_multipart(zmq.NOBLOCK)
+                except zmq.Again:
+                    return
+                try:
+                    yield from _told(parts)
+                except BadInputError as error:
+                    yield Strange(error=error)
+
+    def close(self, poller: Any) -> None:  # noqa: ANN401 - pyzmq's
+        """Let go of the connection."""
+        poller.unregister(self._socket)
+        poller.unregister(self._monitor)
+        self._socket.disable_monitor()
+        self._monitor.close(0)
+        self._socket.close(0)
+
+
+def _told(parts: Sequence[bytes]) -> Iterator[Told]:
+    """Yield a message's body, where that is to be looked at, and what the feed needs of it."""
+    frame = read_frame(parts)
+    if frame.topic in {RAWTX, RAWBLOCK}:
+        yield Body(topic=frame.topic, data=frame.body)
+    yield Heard(
+        topic=frame.topic,
+        counter=frame.counter,
+        block_hash=block_hash(frame.body) if frame.topic == RAWBLOCK else b"",
+        note=read_note(frame.body) if frame.topic == SEQUENCE else None,
+    )
+
+
+def zmq_option(text: str) -> tuple[str, str]:
+    """Return topic and address of `TOPIC=ADDRESS`; raises `BadInputError` for anything else."""
+    topic, _, address = text.partition("=")
+    if topic not in TOPICS or urlsplit(address).scheme not in {"tcp", "ipc"}:
+        allowed = ", ".join(TOPICS)
+        raise BadInputError("--zmq", f"{text[:100]!r} is not TOPIC=tcp://HOST:PORT of {allowed}")
+    return topic, address

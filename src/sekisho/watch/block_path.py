@@ -1,0 +1,143 @@
+"""From the last searched block to a node's tip, by hash, over the fork where there is one.
+
+A node publishes only its newest tip (bitcoin/bitcoin issue 20376: of a reorganisation the blocks
+between are never announced). So a tip is a bell. From it the headers are walked back to a block
+that was searched already, and every block from there on is read from the node, in order.
+"""
+
+from collections.abc import Iterable
+
+from sekisho.watch.feed_records import AskBlock, AskHeader, Header
+
+FIRST_BLOCKS = 6
+"""How many of the newest blocks are searched where none was before."""
+HEADERS_KEPT = 288
+"""Two days of blocks: no fork is deeper, and each must be found."""
+HEADERS_MIN = 100
+
+
+class Blocks:
+    """The blocks that were searched, whichever node had them, and the tip."""
+
+    def __init__(self, headers: Iterable[Header] = ()) -> None:
+        self._headers: dict[bytes, Header] = {}
+        self._stale: set[bytes] = set()
+        self.tip: Header | None = None
+        for each in headers:
+            self.add(each)
+        if self._headers:
+            self.stand_at(next(reversed(self._headers)))
+
+    def __len__(self) -> int:
+        return len(self._headers)
+
+    def __contains__(self, block_hash: bytes) -> bool:
+        return block_hash in self._headers
+
+    def add(self, header: Header) -> None:
+        """Note a searched block."""
+        self._headers[header.hash] = header
+        if len(self._headers) > HEADERS_KEPT:
+            oldest = min(self._headers.values(), key=lambda each: each.height)
+            del self._headers[oldest.hash]
+
+    def stand_at(self, block_hash: bytes) -> int:
+        """Take a searched block for the tip; return how many more searched ones are not before it.
+
+        Those were in the chain, or on a branch beside it, however short a time.
+        """
+        chain = set()
+        here: Header | None = self._headers[block_hash]
+        self.tip = here
+        while here is not None:
+            chain.add(here.hash)
+            here = self._headers.get(here.prev_hash)
+        stale = self._headers.keys() - chain
+        undone = len(stale - self._stale)
+        self._stale = stale
+        return undone
+
+    def headers(self) -> tuple[Header, ...]:
+        """Return every header that is kept, lowest first."""
+        return tuple(sorted(self._headers.values(), key=lambda each: each.height))
+
+    @property
+    def floor_height(self) -> int:
+        """The height below which nobody walks back to find a fork."""
+        lowest = min((each.height for each in self._headers.values()), default=0)
+        return max(lowest - max(HEADERS_MIN - len(self._headers), 0), 0)
+
+
+class BlockPath:
+    """One node's way from what was searched to its tip: one question at a time."""
+
+    def __init__(self, blocks: Blocks) -> None:
+        self._blocks = blocks
+        self._aim = b""
+        self._walked: list[Header] = []
+        """Newest first: headers of blocks still to be searched."""
+        self._asked = False
+        self._first_height = -1
+
+    @property
+    def is_there(self) -> bool:
+        """Whether everything up to the tip that was last heard of is searched."""
+        return self._aim in self._blocks
+
+    def aim(self, tip: bytes) -> list[AskHeader | AskBlock]:
+        """Go for this tip."""
+        self._aim = tip
+        return self._next()
+
+    def header(self, header: Header) -> list[AskHeader | AskBlock]:
+        """Take in a header that was asked for."""
+        self._asked = False
+        if not self._walked or self._walked[-1].prev_hash == header.hash:
+            self._walked.append(header)
+        return self._next()
+
+    def searched(self, block_hash: bytes) -> list[AskHeader | AskBlock]:
+        """Go on after a block."""
+        self._asked = False
+        if self._walked and self._walked[-1].hash == block_hash:
+            self._walked.pop()
+        return self._next()
+
+    def failed(self) -> None:
+        """Begin again from the tip at the next opportunity."""
+        self._asked = False
+        self._walked = []
+
+    def again(self) -> list[AskHeader | AskBlock]:
+        """Ask again what failed, or what another node's search made needless."""
+        return self._next()
+
+    def _next(self) -> list[AskHeader | AskBlock]:
+        if self._asked or not self._aim:
+            return []
+        while self._walked and self._walked[-1].hash in self._blocks:
+            self._walked.pop()  # another node had it in the meantime
+        if not self._walked:
+            self._first_height = -1
+            if self._aim in self._blocks:
+                return []
+            return self._ask(AskHeader(hash=self._aim))
+        if self._is_whole():
+            return self._ask(AskBlock(header=self._walked[-1]))
+        return self._ask(AskHeader(hash=self._walked[-1].prev_hash))
+
+    def _is_whole(self) -> bool:
+        """Return whether what was walked begins right after what was searched."""
+        last = self._walked[-1]
+        if last.prev_hash in self._blocks or last.height == 0:
+            return True
+        if self._first_height < 0:
+            newest = self._walked[0].height
+            empty = not self._blocks
+            floor = newest - FIRST_BLOCKS + 1 if empty else self._blocks.floor_height
+            self._first_height = max(floor, 0)
+        return last.height <= self._first_height
+
+    def _ask(self, ask: AskHeader | AskBlock) -> list[AskHeader | AskBlock]:
+        self._asked = True
+        return [ask]

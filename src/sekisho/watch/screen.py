@@ -1,0 +1,100 @@
+"""What of all that a node tells is about us: the sieve, and what it was already held against.
+
+A transaction is looked at once, from whichever node it comes first. One that makes a coin of ours
+may come after the one that spends it (a listing has no order), so whoever hands over several looks
+again until nothing more is learned.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from sekisho.chains.bitcoin.digests import sha256_twice
+from sekisho.chains.bitcoin.transaction import OutPoint, Transaction, parse_transaction
+from sekisho.watch.records import WatchState
+from sekisho.watch.sieve import Sieve
+
+SEEN_MAX = 1_000_000
+"""Transactions that are remembered as looked at: several full mempools, some 250 MB."""
+
+
+class Seen:
+    """The transactions that were looked at, by txid in display order; the oldest are forgotten.
+
+    Looking at one again costs time and changes nothing.
+    """
+
+    def __init__(self) -> None:
+        self._txids: dict[bytes, None] = {}
+        self._bodies: dict[bytes, bytes] = {}
+
+    def __contains__(self, txid: object) -> bool:
+        return txid in self._txids
+
+    def __len__(self) -> int:
+        return len(self._txids)
+
+    def txid_of(self, digest: bytes) -> bytes | None:
+        """Return the txid of a transaction whose bytes have this digest, if it was looked at."""
+        return self._bodies.get(digest)
+
+    def note(self, digest: bytes, txid: bytes) -> None:
+        """Note a transaction as looked at."""
+        if len(self._bodies) >= SEEN_MAX:
+            oldest = next(iter(self._bodies))
+            self._txids.pop(self._bodies.pop(oldest), None)
+        self._bodies[digest] = txid
+        self._txids[txid] = None
+
+    def forget(self) -> None:
+        """Forget all: what is watched has changed, and everything is to be looked at again."""
+        self._txids.clear()
+        self._bodies.clear()
+
+
+class Screen:
+    """Everything watched, and everything looked at."""
+
+    def __init__(self, seed: bytes) -> None:
+        self.seen = Seen()
+        self._sieve = Sieve(seed)
+        self._reach: object = None
+
+    @property
+    def scripts(self) -> int:
+        """How many scripts are watched."""
+        return self._sieve.scripts
+
+    def watch(self, state: WatchState, coins: Iterable[OutPoint]) -> int:
+        """Watch what this state knows, and these coins of ours; return how much was new."""
+        new = self._sieve.watch_outpoints(coins)
+        if state.book is not self._reach:
+            self._reach = state.book
+            new += self._sieve.watch_scripts(state.book.by_script)
+        return new + self._sieve.watch_outpoints(state.by_anchor)
+
+    def one(self, raw: bytes, where: str) -> Transaction | None:
+        """Return a transaction if it is about us and was not looked at before.
+
+        Raises `BadInputError` for bytes that are none.
+        """
+        digest = sha256_twice(raw)
+        if self.seen.txid_of(digest) is not None:
+            return None
+        hit = self._sieve.scan_transaction(raw, where).hits
+        transaction = parse_transaction(raw, where)
+        self.seen.note(digest, bytes.fromhex(transaction.txid))
+        return transaction if hit else None
+
+    def again(self, raw: bytes, where: str) -> Transaction | None:
+        """Return a transaction if it is about us, whether or not it was looked at."""
+        hit = self._sieve.scan_transaction(raw, where).hits
+        return parse_transaction(raw, where) if hit else None
+
+    def block(self, raw: bytes, where: str) -> Sequence[Transaction]:
+        """Return the transactions of a block that are about us, in its order.
+
+        Raises `BadInputError` if it is not laid out as a block.
+        """
+        return [
+            parse_transaction(raw[hit.offset : hit.offset + hit.size], where)
+            for hit in self._sieve.scan_block(raw, where).hits
+        ]
