@@ -234,7 +234,7 @@ TAMPERINGS: tuple[Tampering, ...] = (
     ),
     Tampering(
         name="change in two outputs where one is allowed",
-        make=lambda s: outputs(s, {3: change(s, LEFT_SAT - 7)}, change(s, 7, index=1)),
+        make=lambda s: outputs(s, {3: change(s, LEFT_SAT - 700)}, change(s, 700, index=1)),
         gate="change_too_often",
         watch="change_too_often",
     ),

@@ -252,13 +252,20 @@ def test_another_book_than_it_was_cleared_with_judges_nothing() -> None:
         assert answer == {"input_not_ours", "return_hostile"}
 
 
-@pytest.mark.parametrize("wrong", ["unreadable", "another transaction", "unproven"])
+def test_coins_that_the_shown_psbt_does_not_prove_are_not_believed() -> None:
+    """Somebody stripped it, or put another previous transaction there, after it was cleared."""
+    was = sent("wsh_sortedmulti")
+    stripped = without(without(was.psbt, 1, b"\x00"), 1, b"\x01")
+    answer = replace(was, psbt=stripped).judge(signed(was.psbt))
+    assert answer == {"previous_missing", "return_hostile"}
+
+
+@pytest.mark.parametrize("wrong", ["unreadable", "another transaction"])
 def test_what_could_not_have_been_cleared_stops_the_gate(wrong: str) -> None:
     was = sent("wsh_sortedmulti")
     psbts = {
         "unreadable": was.psbt[:-1],
         "another transaction": was.other(paying(0, 1)(was.unsigned)),
-        "unproven": without(without(was.psbt, 1, b"\x00"), 1, b"\x01"),
     }
     cleared = replace(was.cleared, psbt=psbts[wrong])
     with pytest.raises(RuntimeError, match="what was cleared"):
