@@ -97,6 +97,11 @@ class Exchange(Office):
         ):
             assert code == 0, said
 
+    def lift(self) -> None:
+        """Have a quorum say that it has looked into it, and give the gate its next lease."""
+        self.put_in_force("gate", "lift", "--purpose", "looked into")
+        self.let_the_gate_go_on()
+
     def send(
         self, coin: str, payments: Mapping[str, Decimal], *, feerate: int = FEERATE_SAT_PER_VB
     ) -> str:

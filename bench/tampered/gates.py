@@ -228,6 +228,17 @@ def _copy(path: Path, data: bytes) -> JournalStore:
     return open_journal(path)
 
 
+def _draft(entry: Entry) -> Draft:
+    """Return what makes the same entry again at the same place."""
+    return Draft(
+        entry_id=entry.entry_id,
+        at=entry.at,
+        kind=entry.kind,
+        actor=entry.actor,
+        body=entry.body,
+    )
+
+
 def judged_gate(attempt: Shown) -> Codes:
     """Return the codes of the gate's refusal; empty if it lets the PSBT through."""
     with ExitStack() as opened:
@@ -239,6 +250,7 @@ def judged_gate(attempt: Shown) -> Codes:
         journal = None
         if attempt.has_journal:
             journal = opened.enter_context(_copy(folder / "journal.db", _empty()))
+            journal.append_all([_draft(each) for each in attempt.journal.entries])
         try:
             check_psbt(
                 attempt.psbt,

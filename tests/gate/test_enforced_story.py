@@ -225,6 +225,7 @@ def test_what_the_holders_signed_beside_the_pass_stays_unsigned_by_the_gate(vaul
     assert code == 3
     assert "gate.return_hostile" in {each["code"] for each in said["findings"]}
     assert not vault.final(hostile)["complete"]
+    vault.exchange.lift()
 
 
 def test_a_freeze_after_the_holders_signed_still_stops_it(vault: Vault) -> None:

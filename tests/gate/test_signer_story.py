@@ -100,7 +100,12 @@ def test_what_a_hostile_signer_returns_does_not_reach_the_node(
     assert set(exchange.refused()) == RETURNED[how]
     log = exchange.logged()
     assert all(f"[{code}]" in log for code in RETURNED[how])
+    exchange.hostile("")
+    with pytest.raises(RPCError, match=FAILED):
+        exchange.send(coin, {PAYEE: BTC})
+    assert "gate.alarm_stands" in exchange.refused()
     assert mempool(exchange) == []
+    exchange.lift()
 
 
 def test_without_the_gate_the_node_broadcasts_what_its_signer_altered(tmp_path: Path) -> None:
