@@ -59,7 +59,8 @@ def hold_one_pass_to_one_payment(scene: Scene, *, said: bool) -> str:
     answers = {question: scene.ask(*question) for question in asked}
     (name,) = {name for (name, _), (code, _) in answers.items() if code == 0}
     assert name == (FIRST if written else OTHER)
-    for (about, gate), (code, answer) in answers.items():
+    # Yes first: what comes back signed of what was refused shuts the gates.
+    for (about, gate), (code, answer) in sorted(answers.items(), key=lambda each: each[1][0]):
         assert about == name or codes(answer) == {"gate.pass_used"}
         if (about, gate) != (OTHER, "gate-1"):
             assert scene.back(about, gate)[0] == code, "nobody broadcasts what was not cleared"
@@ -99,7 +100,8 @@ def test_what_is_said_was_synced_before(scene: Scene) -> None:
 def test_a_refusal_is_not_said_before_it_is_remembered(scene: Scene) -> None:
     """Nor does it matter where the process dies: the pass is good for what it allows."""
     scene.keep()
-    wrong = scene.check(FIRST, "gate-1", "--signed", str(scene.path(f"{OTHER}.signed")))
+    unsigned = str(scene.path(f"{FIRST}.psbt"))  # signed, it would shut the gate
+    wrong = scene.check(FIRST, "gate-1", "--signed", unsigned)
     for ended in scene.deaths(wrong):
         told = kinds(scene.memory("gate-1"))[2:]
         assert told in ([], [GATE_REFUSED])
