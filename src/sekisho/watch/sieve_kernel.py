@@ -1,8 +1,12 @@
 """The compiled heart of the sieve: walk a block's bytes, hash, filter, confirm.
 
+A filter for millions of keys fits no cache. So the walk only asks for the word of each input and
+output, and looks at those words a batch later, when they have come: the processor waits for many
+at once, and parses meanwhile.
+
 Everything here is numba over flat arrays, without Python objects and without the GIL. The bytes
 are foreign, so the rule of this module is: no byte is read before it is known to be there.
-`byte_at` and `siphash_at` do not check; whoever calls them has compared what is left with what
+`byte_at` and `hash_at` do not check; whoever calls them has compared what is left with what
 will be read. A test walks blocks that lie between two unreadable pages.
 
 The walk follows BIP-144 (transactions with witnesses) and refuses what Bitcoin Core's reader
@@ -16,10 +20,20 @@ from typing import Final, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from sekisho.watch.siphash import Bytes, address_of, byte_at, compiled, signed, siphash_at
+from sekisho.watch.sieve_hash import NO_HASH, hash_at, share_of
+from sekisho.watch.sieve_memory import (
+    Bytes,
+    Words,
+    address_of,
+    byte_at,
+    compiled,
+    prefetch,
+    signed,
+    word_at,
+)
+from sekisho.watch.sieve_table import KEY_SIZE_MAX, Keys, filter_at, filter_bits, place_of
 
 Rows: TypeAlias = NDArray[np.int32]
-Hashes: TypeAlias = NDArray[np.uint64]
 
 ENDS_EARLY: Final = -1
 LONG_FORM: Final = -2
@@ -35,24 +49,8 @@ TRANSACTION_SIZE_MIN: Final = 60
 INPUT_SIZE_MIN: Final = 41
 OUTPUT_SIZE_MIN: Final = 9
 
-
-class Keys(NamedTuple):
-    """A set of byte strings in flat arrays; `KeySet` in sieve.py makes and grows it."""
-
-    sip0: np.uint64
-    """The secret of the hash, two words."""
-    sip1: np.uint64
-    total: int
-    longest: int
-    """The size of the longest key; -1 in an empty set."""
-    arena: Bytes
-    """The keys, one after another."""
-    starts: NDArray[np.int64]
-    """Where each key starts in the arena; one more entry says where the last one ends."""
-    slots: Hashes
-    """Open addressing: the upper half of a key's hash, then its number plus one; 0 is empty."""
-    filter: Hashes
-    """A Bloom filter whose four bits for one key lie in one word: a probe is one read."""
+_BATCH: Final = 64
+"""So many words are asked for before they are looked at, or as many as one transaction needs."""
 
 
 class Items(NamedTuple):
@@ -63,9 +61,9 @@ class Items(NamedTuple):
     at: Rows
     """The offset of each one's outpoint, or script."""
     size: Rows
-    hash: Hashes
+    hash: Words
     found: Rows
-    """The numbers of those that are watched, in order."""
+    """The numbers of those that may be watched, and in the end of those that are; in order."""
 
 
 # 1. Walking a block ------------------------------------------------------------------------------
@@ -143,162 +141,116 @@ def _after_rest(at: int, end: int, stacks: int) -> int:
     return at + 4 if end - at >= 4 else ENDS_EARLY
 
 
+class _Filter(NamedTuple):
+    """What the walk needs of a set, as addresses and numbers."""
+
+    secret: int
+    sizes: int
+    words_at: int
+    words: int
+
+
+@compiled
+def _filter_of(keys: Keys) -> _Filter:
+    words = keys.table.filter
+    return _Filter(address_of(keys.secret), address_of(keys.sizes), address_of(words), words.size)
+
+
+@compiled
+def _ask(looked_in: _Filter, at: int, size: int) -> np.uint64:
+    """Return the hash of what lies there, and ask for its word; of no key's size, nothing."""
+    if size > KEY_SIZE_MAX or byte_at(looked_in.sizes + size) == 0:
+        return NO_HASH
+    mix = hash_at(at, size, looked_in.secret)
+    prefetch(filter_at(looked_in.words_at, looked_in.words, mix))
+    return mix
+
+
 @compiled
 def _walk(  # noqa: C901 - one loop: handing the arrays on would cost more than the walk
     data: Bytes, header: int, watched: tuple[Keys, Keys], start: Rows, items: tuple[Items, Items]
-) -> tuple[int, int]:
-    """Note where everything is; return how many transactions or a problem, and its offset.
+) -> tuple[int, int, int, int]:
+    """Note where everything is, and which of it passes the filters.
 
-    The offset is the beginning of the transaction, input, output or witnesses with the problem,
-    else the end. With no `header` size, `data` is one transaction. What is longer than every
-    watched key is noted without its hash.
+    Returns as `sift` does, but counts what passed. A problem's offset is the beginning of the
+    transaction, input, output or witnesses that have it.
     """
-    outpoints, scripts = watched
+    outpoints, scripts = _filter_of(watched[0]), _filter_of(watched[1])
     first_input, input_at, _, input_hash, _ = items[0]
     first_output, output_at, output_size, output_hash, _ = items[1]
-    base = address_of(data)
-    end = base + data.size
+    base, end = address_of(data), address_of(data) + data.size
     count, at = _size(min(base + header, end), end) if header > 0 else (1, base)
-    input_row = output_row = 0
+    input_row = output_row = inputs_tested = outputs_tested = spent = paid = 0
     for number in range(count):
         start[number], first_input[number], first_output[number] = at - base, input_row, output_row
         inputs, marked, at = _start(at, end)
         if inputs < 0:
-            return inputs, at - base
+            return inputs, at - base, 0, 0
         for row in range(input_row, input_row + inputs):
             size, script = _string(at + OUTPOINT_SIZE, end)
             if size < 0:
-                return size, at - base
-            input_at[row] = at - base
-            if outpoints.longest == OUTPOINT_SIZE:
-                input_hash[row] = siphash_at(at, OUTPOINT_SIZE, outpoints.sip0, outpoints.sip1)
+                return size, at - base, 0, 0
+            input_at[row], input_hash[row] = at - base, _ask(outpoints, at, OUTPOINT_SIZE)
             at = script + size + 4  # after the sequence number
         input_row += inputs
         outputs, at = _size(at, end)
         if outputs <= 0:
-            return (outputs if outputs < 0 else NO_OUTPUTS), at - base
+            return (outputs if outputs < 0 else NO_OUTPUTS), at - base, 0, 0
         for row in range(output_row, output_row + outputs):
             size, script = _string(at + 8, end)  # after the amount
             if size < 0:
-                return size, at - base
-            output_at[row], output_size[row], output_hash[row] = script - base, size, 0
-            if size <= scripts.longest:
-                output_hash[row] = siphash_at(script, size, scripts.sip0, scripts.sip1)
+                return size, at - base, 0, 0
+            output_at[row], output_size[row] = script - base, size
+            output_hash[row] = _ask(scripts, script, size)
             at = script + size
         output_row += outputs
         after = _after_rest(at, end, inputs if marked else 0)
         if after < 0:
-            return after, at - base
-        at = after
+            return after, at - base, 0, 0
+        at, last = after, number == count - 1
+        if input_row - inputs_tested >= _BATCH or last:
+            spent = _test(watched[0], items[0], inputs_tested, input_row, spent)
+            inputs_tested = input_row
+        if output_row - outputs_tested >= _BATCH or last:
+            paid = _test(watched[1], items[1], outputs_tested, output_row, paid)
+            outputs_tested = output_row
     if count >= 0:
         start[count], first_input[count], first_output[count] = at - base, input_row, output_row
-    return (count if count < 0 or at == end else BYTES_FOLLOW), at - base
-
-
-# 2. The set of keys ------------------------------------------------------------------------------
+    return (count if count < 0 or at == end else BYTES_FOLLOW), at - base, spent, paid
 
 
 @compiled
-def _filter_bits(mix: np.uint64) -> np.uint64:
-    """Return the four bits of a hash in its filter word, from a part of it that finds no word."""
-    one, low = np.uint64(1), np.uint64(63)
-    return (
-        (one << ((mix >> np.uint64(40)) & low))
-        | (one << ((mix >> np.uint64(46)) & low))
-        | (one << ((mix >> np.uint64(52)) & low))
-        | (one << ((mix >> np.uint64(58)) & low))
-    )
+def _test(keys: Keys, items: Items, row: int, until: int, passed: int) -> int:
+    """Add to the `passed` that were found those rows whose bits are in the filter.
 
-
-@compiled
-def _equal(at: int, other: int, size: int) -> bool:
-    for each in range(size):  # noqa: SIM110 - numba compiles no generator expressions
-        if byte_at(at + each) != byte_at(other + each):
-            return False
-    return True
-
-
-@compiled
-def _place(keys: Keys, at: int, size: int, mix: np.uint64) -> tuple[bool, int]:
-    """Find the slot of a key, or the empty one where it would go; there always is an empty one."""
-    mask = keys.slots.size - 1
-    slot = signed(mix & np.uint64(mask))
-    while keys.slots[slot] != 0:
-        entry = keys.slots[slot]
-        if entry >> np.uint64(32) == mix >> np.uint64(32):
-            number = signed(entry & np.uint64(0xFFFFFFFF)) - 1
-            start = keys.starts[number]
-            if keys.starts[number + 1] - start == size:  # noqa: SIM102 - numba reads no further
-                if _equal(address_of(keys.arena) + start, at, size):
-                    return True, slot
-        slot = (slot + 1) & mask
-    return False, slot
-
-
-@compiled
-def _settle(keys: Keys, slot: int, mix: np.uint64, number: int) -> None:
-    """Put key `number` into its empty slot, and its bits into the filter."""
-    keys.slots[slot] = (mix >> np.uint64(32) << np.uint64(32)) | np.uint64(number + 1)
-    keys.filter[signed(mix & np.uint64(keys.filter.size - 1))] |= _filter_bits(mix)
-
-
-@compiled
-def insert(keys: Keys, data: Bytes, ends: NDArray[np.int64]) -> int:
-    """Add the keys that lie in `data`, each up to its end; return how many keys there now are.
-
-    The caller has made room. A key that is already there is not added again.
+    A tight loop of independent reads, without a branch that its rare yes would mispredict.
     """
-    count = keys.total
-    base = address_of(data)
-    start = 0
-    for end in ends:
-        mix = siphash_at(base + start, end - start, keys.sip0, keys.sip1)
-        there, slot = _place(keys, base + start, end - start, mix)
-        if not there:
-            used = keys.starts[count]
-            for each in range(end - start):
-                keys.arena[used + each] = data[start + each]
-            keys.starts[count + 1] = used + end - start
-            _settle(keys, slot, mix, count)
-            count += 1
-        start = end
-    return count
+    if keys.total == 0:
+        return 0
+    table_filter, words = address_of(keys.table.filter), keys.table.filter.size
+    for each in range(row, until):
+        mix = items.hash[each]
+        bits = filter_bits(mix)
+        items.found[passed] = each
+        there = (word_at(filter_at(table_filter, words, mix)) & bits) == bits
+        passed += there & (mix != NO_HASH)
+    return passed
 
 
 @compiled
-def reindex(keys: Keys) -> None:
-    """Fill empty slots and an empty filter from the arena, after they have grown."""
-    mask = keys.slots.size - 1
-    arena = address_of(keys.arena)
-    for number in range(keys.total):
-        start, end = keys.starts[number], keys.starts[number + 1]
-        mix = siphash_at(arena + start, end - start, keys.sip0, keys.sip1)
-        slot = signed(mix & np.uint64(mask))
-        while keys.slots[slot] != 0:
-            slot = (slot + 1) & mask
-        _settle(keys, slot, mix, number)
+def _confirm(keys: Keys, base: int, items: Items, passed: int) -> int:
+    """Keep in `found` what is watched, byte for byte, and return how many.
 
-
-# 3. Holding one against the other ----------------------------------------------------------------
-
-
-@compiled
-def _probe(keys: Keys, base: int, items: Items, count: int) -> int:
-    """Write into `found` which of the first `count` items are in the set; return how many."""
+    What is reported is never a coincidence of hashes.
+    """
     _, at, size, hashes, found = items
-    # The filter: a tight loop of independent reads, so that the processor waits for many cache
-    # lines at once, and without a branch that its rare yes would make it mispredict.
-    mask = np.uint64(keys.filter.size - 1)
-    passed = 0
-    for row in range(count):
-        bits = _filter_bits(hashes[row])
-        found[passed] = row
-        passed += (keys.filter[signed(hashes[row] & mask)] & bits) == bits
-    # The set itself, byte for byte: what is reported is never a coincidence of hashes.
+    slots, count = address_of(keys.table.slots), np.uint64(keys.table.slots.size)
+    for candidate in range(passed):
+        prefetch(slots + 8 * share_of(hashes[found[candidate]], count))
     confirmed = 0
     for candidate in range(passed):
         row = found[candidate]
-        there, _ = _place(keys, base + at[row], signed(size[row]), hashes[row])
+        there, _ = place_of(keys, base + at[row], signed(size[row]), hashes[row])
         if there:
             found[confirmed] = row
             confirmed += 1
@@ -316,10 +268,10 @@ def sift(
     number of transactions, negative for a problem; the offset of the end or of the problem; and
     how many of the inputs and outputs are watched.
     """
-    count, at = _walk(data, header, watched, start, items)
-    inputs = outputs = 0
-    if count >= 0 and watched[0].total > 0:
-        inputs = _probe(watched[0], address_of(data), items[0], items[0].first[count])
-    if count >= 0 and watched[1].total > 0:
-        outputs = _probe(watched[1], address_of(data), items[1], items[1].first[count])
+    count, at, inputs, outputs = _walk(data, header, watched, start, items)
+    if count < 0:
+        return count, at, 0, 0
+    base = address_of(data)
+    inputs = _confirm(watched[0], base, items[0], inputs)
+    outputs = _confirm(watched[1], base, items[1], outputs)
     return count, at, inputs, outputs
