@@ -1,8 +1,7 @@
 """The compiled heart of the sieve: walk a block's bytes, hash, filter, confirm.
 
-A filter for millions of keys fits no cache. So the walk only asks for the word of each input and
-output, and looks at those words a batch later, when they have come: the processor waits for many
-at once, and parses meanwhile.
+A filter for millions of keys fits no cache. So the words that a block's hashes lead to are asked
+for some dozens before they are looked at, and the processor waits for many of them at once.
 
 Everything here is numba over flat arrays, without Python objects and without the GIL. The bytes
 are foreign, so the rule of this module is: no byte is read before it is known to be there.
@@ -49,8 +48,8 @@ TRANSACTION_SIZE_MIN: Final = 60
 INPUT_SIZE_MIN: Final = 41
 OUTPUT_SIZE_MIN: Final = 9
 
-_BATCH: Final = 64
-"""So many words are asked for before they are looked at, or as many as one transaction needs."""
+_AHEAD: Final = 32
+"""So many words of the filter are asked for before the first of them is looked at."""
 
 
 class Items(NamedTuple):
@@ -141,104 +140,87 @@ def _after_rest(at: int, end: int, stacks: int) -> int:
     return at + 4 if end - at >= 4 else ENDS_EARLY
 
 
-class _Filter(NamedTuple):
-    """What the walk needs of a set, as addresses and numbers."""
-
-    secret: int
-    sizes: int
-    words_at: int
-    words: int
-
-
 @compiled
-def _filter_of(keys: Keys) -> _Filter:
-    words = keys.table.filter
-    return _Filter(address_of(keys.secret), address_of(keys.sizes), address_of(words), words.size)
-
-
-@compiled
-def _ask(looked_in: _Filter, at: int, size: int) -> np.uint64:
-    """Return the hash of what lies there, and ask for its word; of no key's size, nothing."""
-    if size > KEY_SIZE_MAX or byte_at(looked_in.sizes + size) == 0:
+def _hash(secret: int, sizes: int, at: int, size: int) -> np.uint64:
+    """Return the hash of what lies there; of what has no key's size, `NO_HASH`."""
+    if size > KEY_SIZE_MAX or byte_at(sizes + size) == 0:
         return NO_HASH
-    mix = hash_at(at, size, looked_in.secret)
-    prefetch(filter_at(looked_in.words_at, looked_in.words, mix))
-    return mix
+    return hash_at(at, size, secret)
 
 
 @compiled
-def _walk(  # noqa: C901 - one loop: handing the arrays on would cost more than the walk
+def _walk(
     data: Bytes, header: int, watched: tuple[Keys, Keys], start: Rows, items: tuple[Items, Items]
-) -> tuple[int, int, int, int]:
-    """Note where everything is, and which of it passes the filters.
+) -> tuple[int, int]:
+    """Note where everything is, and its hash; return how many transactions or a problem.
 
-    Returns as `sift` does, but counts what passed. A problem's offset is the beginning of the
-    transaction, input, output or witnesses that have it.
+    Returns an offset as well: the beginning of the transaction, input, output or witnesses with
+    the problem, else the end. With no `header` size, `data` is one transaction.
     """
-    outpoints, scripts = _filter_of(watched[0]), _filter_of(watched[1])
+    secrets = address_of(watched[0].secret), address_of(watched[1].secret)
+    sizes = address_of(watched[0].sizes), address_of(watched[1].sizes)
     first_input, input_at, _, input_hash, _ = items[0]
     first_output, output_at, output_size, output_hash, _ = items[1]
-    base, end = address_of(data), address_of(data) + data.size
+    base = address_of(data)
+    end = base + data.size
     count, at = _size(min(base + header, end), end) if header > 0 else (1, base)
-    input_row = output_row = inputs_tested = outputs_tested = spent = paid = 0
+    input_row = output_row = 0
     for number in range(count):
         start[number], first_input[number], first_output[number] = at - base, input_row, output_row
         inputs, marked, at = _start(at, end)
         if inputs < 0:
-            return inputs, at - base, 0, 0
+            return inputs, at - base
         for row in range(input_row, input_row + inputs):
             size, script = _string(at + OUTPOINT_SIZE, end)
             if size < 0:
-                return size, at - base, 0, 0
-            input_at[row], input_hash[row] = at - base, _ask(outpoints, at, OUTPOINT_SIZE)
+                return size, at - base
+            input_at[row] = at - base
+            input_hash[row] = _hash(secrets[0], sizes[0], at, OUTPOINT_SIZE)
             at = script + size + 4  # after the sequence number
         input_row += inputs
         outputs, at = _size(at, end)
         if outputs <= 0:
-            return (outputs if outputs < 0 else NO_OUTPUTS), at - base, 0, 0
+            return (outputs if outputs < 0 else NO_OUTPUTS), at - base
         for row in range(output_row, output_row + outputs):
             size, script = _string(at + 8, end)  # after the amount
             if size < 0:
-                return size, at - base, 0, 0
+                return size, at - base
             output_at[row], output_size[row] = script - base, size
-            output_hash[row] = _ask(scripts, script, size)
+            output_hash[row] = _hash(secrets[1], sizes[1], script, size)
             at = script + size
         output_row += outputs
         after = _after_rest(at, end, inputs if marked else 0)
         if after < 0:
-            return after, at - base, 0, 0
-        at, last = after, number == count - 1
-        if input_row - inputs_tested >= _BATCH or last:
-            spent = _test(watched[0], items[0], inputs_tested, input_row, spent)
-            inputs_tested = input_row
-        if output_row - outputs_tested >= _BATCH or last:
-            paid = _test(watched[1], items[1], outputs_tested, output_row, paid)
-            outputs_tested = output_row
+            return after, at - base
+        at = after
     if count >= 0:
         start[count], first_input[count], first_output[count] = at - base, input_row, output_row
-    return (count if count < 0 or at == end else BYTES_FOLLOW), at - base, spent, paid
+    return (count if count < 0 or at == end else BYTES_FOLLOW), at - base
+
+
+# 2. Holding one against the other ----------------------------------------------------------------
 
 
 @compiled
-def _test(keys: Keys, items: Items, row: int, until: int, passed: int) -> int:
-    """Add to the `passed` that were found those rows whose bits are in the filter.
-
-    A tight loop of independent reads, without a branch that its rare yes would mispredict.
-    """
-    if keys.total == 0:
-        return 0
-    table_filter, words = address_of(keys.table.filter), keys.table.filter.size
-    for each in range(row, until):
-        mix = items.hash[each]
-        bits = filter_bits(mix)
-        items.found[passed] = each
-        there = (word_at(filter_at(table_filter, words, mix)) & bits) == bits
-        passed += there & (mix != NO_HASH)
+def _filtered(keys: Keys, items: Items, count: int) -> int:
+    """Write into `found` which of the first `count` items pass the filter; return how many."""
+    _, _, _, hashes, found = items
+    words_at, words = address_of(keys.table.filter), keys.table.filter.size
+    for row in range(min(_AHEAD, count)):
+        prefetch(filter_at(words_at, words, hashes[row]))
+    passed = 0
+    for row in range(count):
+        if row + _AHEAD < count:
+            prefetch(filter_at(words_at, words, hashes[row + _AHEAD]))
+        bits = filter_bits(hashes[row])
+        there = (word_at(filter_at(words_at, words, hashes[row])) & bits) == bits
+        found[passed] = row  # no branch, because its rare yes would be mispredicted
+        passed += there & (hashes[row] != NO_HASH)
     return passed
 
 
 @compiled
-def _confirm(keys: Keys, base: int, items: Items, passed: int) -> int:
+def _confirmed(keys: Keys, base: int, items: Items, passed: int) -> int:
     """Keep in `found` what is watched, byte for byte, and return how many.
 
     What is reported is never a coincidence of hashes.
@@ -268,10 +250,12 @@ def sift(
     number of transactions, negative for a problem; the offset of the end or of the problem; and
     how many of the inputs and outputs are watched.
     """
-    count, at, inputs, outputs = _walk(data, header, watched, start, items)
-    if count < 0:
-        return count, at, 0, 0
-    base = address_of(data)
-    inputs = _confirm(watched[0], base, items[0], inputs)
-    outputs = _confirm(watched[1], base, items[1], outputs)
+    count, at = _walk(data, header, watched, start, items)
+    inputs = outputs = 0
+    if count >= 0 and watched[0].total > 0:
+        passed = _filtered(watched[0], items[0], items[0].first[count])
+        inputs = _confirmed(watched[0], address_of(data), items[0], passed)
+    if count >= 0 and watched[1].total > 0:
+        passed = _filtered(watched[1], items[1], items[1].first[count])
+        outputs = _confirmed(watched[1], address_of(data), items[1], passed)
     return count, at, inputs, outputs
