@@ -1,7 +1,7 @@
 """The compiled heart of the sieve: walk a block's bytes, hash, filter, confirm.
 
 A filter for millions of keys fits no cache. So the words that a block's hashes lead to are asked
-for some dozens before they are looked at, and the processor waits for many of them at once.
+for a hundred rows before they are looked at: the processor waits for many of them at once.
 
 Everything here is numba over flat arrays, without Python objects and without the GIL. The bytes
 are foreign, so the rule of this module is: no byte is read before it is known to be there.
@@ -48,7 +48,7 @@ TRANSACTION_SIZE_MIN: Final = 60
 INPUT_SIZE_MIN: Final = 41
 OUTPUT_SIZE_MIN: Final = 9
 
-_AHEAD: Final = 32
+_AHEAD: Final = 128
 """So many words of the filter are asked for before the first of them is looked at."""
 
 
