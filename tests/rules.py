@@ -68,8 +68,12 @@ PURE_BY_PLACE: dict[str, dict[str, str]] = {
     "gate/read_embit": {"embit": "the other reading of a PSBT"},
     "watch/credence": {"cryptography": "the watcher verifies approvals itself"},
     "watch/voices": {"cryptography": "and hears statements itself"},
-    "watch/sieve": {"numba": "the scan at the speed of the disk", "numpy": "its flat arrays"},
-    "watch/siphash": {"numba": "the hash inside that scan", "numpy": "its flat arrays"},
+    "watch/sieve": {"numpy": "the flat arrays of the scan"},
+    "watch/sieve_memory": {
+        "llvmlite": "two instructions for the scan that numba does not offer",
+        "numba": "the scan at the speed of the disk",
+    },
+    "watch/siphash": {"numpy": "the words of the hash inside that scan"},
     "drills/authenticator": {"fido2": "its CBOR, as authenticators write it"},
     "drills/": {
         "btclib": "the transaction inside that PSBT",

@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 from sekisho.chains.bitcoin.blocks import BLOCK_SIZE_MAX, parse_block
 from sekisho.chains.bitcoin.transaction import OutPoint, Transaction, parse_transaction
 from sekisho.kernel.errors import BadInputError
-from sekisho.watch import sieve_kernel as kernel
-from sekisho.watch.sieve import KeySet, Scanned, Sieve
-from sekisho.watch.siphash import siphash_at
+from sekisho.watch import sieve_table as table
+from sekisho.watch.sieve import Scanned, Sieve
+from sekisho.watch.sieve_hash import hash_at
+from sekisho.watch.sieve_keys import KeySet
 
 HEIGHTS = (0, 227836, 482683, 542213, 757739, 757753, 758100, 758300)
 SEED = bytes(range(16))
@@ -127,13 +128,13 @@ def test_growing_forgets_nothing_and_invents_nothing() -> None:
 
 
 def test_an_equal_hash_is_not_enough() -> None:
-    members = KeySet(np.uint64(1), np.uint64(2))
+    members = KeySet(SEED)
     key = b"\x00\x14" + b"\x07" * 20
     members.add([key])
-    mix = siphash_at(*place_of(key), np.uint64(1), np.uint64(2))
-    assert kernel._place(members.keys, *place_of(key), mix)[0]
+    mix = hash_at(*place_of(key), members.keys.secret.ctypes.data)
+    assert table.place_of(members.keys, *place_of(key), mix)[0]
     for other in (key[:-1] + b"\x08", key[:-1], key + b"\x07", b""):
-        assert not kernel._place(members.keys, *place_of(other), mix)[0]
+        assert not table.place_of(members.keys, *place_of(other), mix)[0]
 
 
 KEPT: list[NDArray[np.uint8]] = []

@@ -11,12 +11,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 
+import numpy as np
+
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parents[1] / "src"))
 
 from sekisho.chains.bitcoin.transaction import OutPoint  # noqa: E402 - after the path
 from sekisho.kernel.errors import BadInputError  # noqa: E402 - after the path
 from sekisho.watch.sieve import Sieve  # noqa: E402 - after the path
+from sekisho.watch.sieve_hash import hash_at, secret_of  # noqa: E402 - after the path
 
 PAGE = mmap.PAGESIZE
 ROOM = 16 * PAGE
@@ -53,7 +56,7 @@ def main() -> None:
     seeds = [gzip.decompress((blocks / f"{n}.blk.gz").read_bytes()) for n in (542213, 0, 482683)]
     room = guarded()
     sieve = Sieve(bytes(16))
-    sieve.watch_scripts([bytes(22), bytes(1000)])
+    sieve.watch_scripts(bytes(size) for size in (*range(80), 1000))
     sieve.watch_outpoints([OutPoint(txid="00" * 32, vout=0)])
     refused = accepted = 0
     for data in broken(seeds):
@@ -66,6 +69,11 @@ def main() -> None:
                     accepted += 1
                 except BadInputError:
                     refused += 1
+    secret = secret_of(bytes(16))
+    addresses = np.frombuffer(room, np.uint8).ctypes.data
+    for size in range(300):  # no byte is left between a key and the page, as there is in a block
+        for start in (0, ROOM - size):
+            hash_at(addresses + start, size, secret.ctypes.data)
     sys.stdout.write(f"{refused} {accepted}")
 
 

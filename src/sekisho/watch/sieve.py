@@ -3,8 +3,8 @@
 A `Sieve` holds what is watched: output scripts (any bytes, tens of millions) and outpoints.
 `scan_block` walks a raw block once and names each transaction that pays a watched script or
 spends a watched outpoint; nothing else in the block is parsed, hashed into an id, or kept. What
-is named is exact: a keyed filter rejects nearly everything from the processor's cache, and what
-passes is compared byte for byte.
+is named is exact: a keyed filter rejects nearly everything, and what passes is compared byte for
+byte. What is added is found from the next block on.
 
 The merkle root is not checked here: a block that was changed on disk is noticed by
 `chains.bitcoin.parse_block`, or not at all.
@@ -12,8 +12,7 @@ The merkle root is not checked here: a block that was changed on disk is noticed
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import islice
-from typing import Final, TypeVar
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,14 +22,9 @@ from sekisho.chains.bitcoin.transaction import OutPoint
 from sekisho.kernel.errors import BadInputError
 from sekisho.watch import sieve_kernel as kernel
 from sekisho.watch.raw_block import SEED_SIZE
+from sekisho.watch.sieve_keys import KeySet
+from sekisho.watch.sieve_memory import Bytes
 
-_CHUNK = 65_536
-_SLOTS_MIN = 1024
-_SLOTS_PER_FILTER_WORD = 8
-"""With tables a third to two thirds full: 12 to 24 bits of filter per key, and so 0.3 to 2 % of
-false alarms, which cost one look into the table each; 2 MiB at a million keys, 16 at ten."""
-
-_Item = TypeVar("_Item", bound=np.generic)
 _REASONS: Final = {
     kernel.ENDS_EARLY: "it goes on beyond the end",
     kernel.LONG_FORM: "a size is not written in its shortest form",
@@ -64,51 +58,6 @@ class Scanned:
     """In the order of the block."""
 
 
-class KeySet:
-    """A growing set of byte strings in flat arrays: about 30 bytes each beside their own."""
-
-    def __init__(self, sip0: np.uint64, sip1: np.uint64) -> None:
-        self.keys = kernel.Keys(
-            sip0=sip0,
-            sip1=sip1,
-            total=0,
-            longest=-1,
-            arena=np.empty(32 * _SLOTS_MIN, np.uint8),
-            starts=np.zeros(_SLOTS_MIN, np.int64),
-            slots=np.zeros(_SLOTS_MIN, np.uint64),
-            filter=np.zeros(_SLOTS_MIN // _SLOTS_PER_FILTER_WORD, np.uint64),
-        )
-
-    def add(self, members: Iterable[bytes]) -> int:
-        """Add `members`; return how many of them were new. Room grows by doubling."""
-        before = self.keys.total
-        remaining = iter(members)
-        while chunk := list(islice(remaining, _CHUNK)):
-            data = np.frombuffer(b"".join(chunk), np.uint8)
-            sizes = np.fromiter(map(len, chunk), np.int64, len(chunk))
-            self._make_room(count=self.keys.total + len(chunk), size=data.size)
-            total = kernel.insert(self.keys, data, np.cumsum(sizes))
-            longest = max(self.keys.longest, int(sizes.max()))
-            self.keys = self.keys._replace(total=total, longest=longest)
-        return self.keys.total - before
-
-    def _make_room(self, *, count: int, size: int) -> None:
-        """Grow what is too small for `count` members, of which the new ones have `size` bytes."""
-        old = self.keys
-        used = int(old.starts[old.total])
-        arena = _grown(old.arena, used=used, needed=used + size)
-        starts = _grown(old.starts, used=old.total + 1, needed=count + 1)
-        self.keys = old._replace(arena=arena, starts=starts)
-        slots = old.slots.size
-        while 3 * count > 2 * slots:  # fuller than two thirds, probing gets slow
-            slots *= 2
-        if slots > old.slots.size:
-            table = np.zeros(slots, np.uint64)
-            bits = np.zeros(slots // _SLOTS_PER_FILTER_WORD, np.uint64)
-            self.keys = self.keys._replace(slots=table, filter=bits)
-            kernel.reindex(self.keys)
-
-
 class Sieve:
     """What is watched, ready to be held against blocks. For one thread at a time.
 
@@ -119,9 +68,8 @@ class Sieve:
     def __init__(self, seed: bytes) -> None:
         if len(seed) != SEED_SIZE:
             raise ValueError(f"a seed has {SEED_SIZE} bytes")
-        sip0, sip1 = np.frombuffer(seed, np.uint64)
-        self._scripts = KeySet(sip0, sip1)
-        self._outpoints = KeySet(sip0, sip1)
+        self._scripts = KeySet(seed)
+        self._outpoints = KeySet(seed)
         self._start = np.empty(_most(kernel.TRANSACTION_SIZE_MIN) + 1, np.int32)
         self._inputs = _room(kernel.INPUT_SIZE_MIN)
         self._outputs = _room(kernel.OUTPUT_SIZE_MIN)
@@ -139,6 +87,14 @@ class Sieve:
     def watch_scripts(self, scripts: Iterable[bytes]) -> int:
         """Watch these output scripts too; return how many were new."""
         return self._scripts.add(scripts)
+
+    def watch_packed_scripts(self, data: Bytes, sizes: NDArray[np.int64]) -> int:
+        """Watch output scripts that lie in `data` one after another; return how many were new."""
+        return self._scripts.add_packed(data, sizes)
+
+    def expect_scripts(self, count: int) -> None:
+        """Make room for so many more at once; without it, room is made as they come."""
+        self._scripts.expect(count)
 
     def watch_outpoints(self, outpoints: Iterable[OutPoint]) -> int:
         """Watch these outpoints too; return how many were new."""
@@ -212,11 +168,3 @@ def _room(size_min: int) -> kernel.Items:
         hash=np.empty(most, np.uint64),
         found=np.empty(most, np.int32),
     )
-
-
-def _grown(array: NDArray[_Item], *, used: int, needed: int) -> NDArray[_Item]:
-    if needed <= array.size:
-        return array
-    larger = np.empty(max(needed, 2 * array.size), array.dtype)
-    larger[:used] = array[:used]
-    return larger

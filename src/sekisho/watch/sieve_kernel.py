@@ -1,8 +1,11 @@
 """The compiled heart of the sieve: walk a block's bytes, hash, filter, confirm.
 
+A filter for millions of keys fits no cache. So the words that a block's hashes lead to are asked
+for a hundred rows before they are looked at: the processor waits for many of them at once.
+
 Everything here is numba over flat arrays, without Python objects and without the GIL. The bytes
 are foreign, so the rule of this module is: no byte is read before it is known to be there.
-`byte_at` and `siphash_at` do not check; whoever calls them has compared what is left with what
+`byte_at` and `hash_at` do not check; whoever calls them has compared what is left with what
 will be read. A test walks blocks that lie between two unreadable pages.
 
 The walk follows BIP-144 (transactions with witnesses) and refuses what Bitcoin Core's reader
@@ -16,10 +19,20 @@ from typing import Final, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from sekisho.watch.siphash import Bytes, address_of, byte_at, compiled, signed, siphash_at
+from sekisho.watch.sieve_hash import NO_HASH, hash_at, share_of
+from sekisho.watch.sieve_memory import (
+    Bytes,
+    Words,
+    address_of,
+    byte_at,
+    compiled,
+    prefetch,
+    signed,
+    word_at,
+)
+from sekisho.watch.sieve_table import KEY_SIZE_MAX, Keys, filter_at, filter_bits, place_of
 
 Rows: TypeAlias = NDArray[np.int32]
-Hashes: TypeAlias = NDArray[np.uint64]
 
 ENDS_EARLY: Final = -1
 LONG_FORM: Final = -2
@@ -35,24 +48,8 @@ TRANSACTION_SIZE_MIN: Final = 60
 INPUT_SIZE_MIN: Final = 41
 OUTPUT_SIZE_MIN: Final = 9
 
-
-class Keys(NamedTuple):
-    """A set of byte strings in flat arrays; `KeySet` in sieve.py makes and grows it."""
-
-    sip0: np.uint64
-    """The secret of the hash, two words."""
-    sip1: np.uint64
-    total: int
-    longest: int
-    """The size of the longest key; -1 in an empty set."""
-    arena: Bytes
-    """The keys, one after another."""
-    starts: NDArray[np.int64]
-    """Where each key starts in the arena; one more entry says where the last one ends."""
-    slots: Hashes
-    """Open addressing: the upper half of a key's hash, then its number plus one; 0 is empty."""
-    filter: Hashes
-    """A Bloom filter whose four bits for one key lie in one word: a probe is one read."""
+_AHEAD: Final = 128
+"""So many words of the filter are asked for before the first of them is looked at."""
 
 
 class Items(NamedTuple):
@@ -63,9 +60,9 @@ class Items(NamedTuple):
     at: Rows
     """The offset of each one's outpoint, or script."""
     size: Rows
-    hash: Hashes
+    hash: Words
     found: Rows
-    """The numbers of those that are watched, in order."""
+    """The numbers of those that may be watched, and in the end of those that are; in order."""
 
 
 # 1. Walking a block ------------------------------------------------------------------------------
@@ -144,16 +141,24 @@ def _after_rest(at: int, end: int, stacks: int) -> int:
 
 
 @compiled
-def _walk(  # noqa: C901 - one loop: handing the arrays on would cost more than the walk
+def _hash(secret: int, sizes: int, at: int, size: int) -> np.uint64:
+    """Return the hash of what lies there; of what has no key's size, `NO_HASH`."""
+    if size > KEY_SIZE_MAX or byte_at(sizes + size) == 0:
+        return NO_HASH
+    return hash_at(at, size, secret)
+
+
+@compiled
+def _walk(
     data: Bytes, header: int, watched: tuple[Keys, Keys], start: Rows, items: tuple[Items, Items]
 ) -> tuple[int, int]:
-    """Note where everything is; return how many transactions or a problem, and its offset.
+    """Note where everything is, and its hash; return how many transactions or a problem.
 
-    The offset is the beginning of the transaction, input, output or witnesses with the problem,
-    else the end. With no `header` size, `data` is one transaction. What is longer than every
-    watched key is noted without its hash.
+    Returns an offset as well: the beginning of the transaction, input, output or witnesses with
+    the problem, else the end. With no `header` size, `data` is one transaction.
     """
-    outpoints, scripts = watched
+    secrets = address_of(watched[0].secret), address_of(watched[1].secret)
+    sizes = address_of(watched[0].sizes), address_of(watched[1].sizes)
     first_input, input_at, _, input_hash, _ = items[0]
     first_output, output_at, output_size, output_hash, _ = items[1]
     base = address_of(data)
@@ -170,8 +175,7 @@ def _walk(  # noqa: C901 - one loop: handing the arrays on would cost more than 
             if size < 0:
                 return size, at - base
             input_at[row] = at - base
-            if outpoints.longest == OUTPOINT_SIZE:
-                input_hash[row] = siphash_at(at, OUTPOINT_SIZE, outpoints.sip0, outpoints.sip1)
+            input_hash[row] = _hash(secrets[0], sizes[0], at, OUTPOINT_SIZE)
             at = script + size + 4  # after the sequence number
         input_row += inputs
         outputs, at = _size(at, end)
@@ -181,9 +185,8 @@ def _walk(  # noqa: C901 - one loop: handing the arrays on would cost more than 
             size, script = _string(at + 8, end)  # after the amount
             if size < 0:
                 return size, at - base
-            output_at[row], output_size[row], output_hash[row] = script - base, size, 0
-            if size <= scripts.longest:
-                output_hash[row] = siphash_at(script, size, scripts.sip0, scripts.sip1)
+            output_at[row], output_size[row] = script - base, size
+            output_hash[row] = _hash(secrets[1], sizes[1], script, size)
             at = script + size
         output_row += outputs
         after = _after_rest(at, end, inputs if marked else 0)
@@ -195,110 +198,41 @@ def _walk(  # noqa: C901 - one loop: handing the arrays on would cost more than 
     return (count if count < 0 or at == end else BYTES_FOLLOW), at - base
 
 
-# 2. The set of keys ------------------------------------------------------------------------------
+# 2. Holding one against the other ----------------------------------------------------------------
 
 
 @compiled
-def _filter_bits(mix: np.uint64) -> np.uint64:
-    """Return the four bits of a hash in its filter word, from a part of it that finds no word."""
-    one, low = np.uint64(1), np.uint64(63)
-    return (
-        (one << ((mix >> np.uint64(40)) & low))
-        | (one << ((mix >> np.uint64(46)) & low))
-        | (one << ((mix >> np.uint64(52)) & low))
-        | (one << ((mix >> np.uint64(58)) & low))
-    )
-
-
-@compiled
-def _equal(at: int, other: int, size: int) -> bool:
-    for each in range(size):  # noqa: SIM110 - numba compiles no generator expressions
-        if byte_at(at + each) != byte_at(other + each):
-            return False
-    return True
-
-
-@compiled
-def _place(keys: Keys, at: int, size: int, mix: np.uint64) -> tuple[bool, int]:
-    """Find the slot of a key, or the empty one where it would go; there always is an empty one."""
-    mask = keys.slots.size - 1
-    slot = signed(mix & np.uint64(mask))
-    while keys.slots[slot] != 0:
-        entry = keys.slots[slot]
-        if entry >> np.uint64(32) == mix >> np.uint64(32):
-            number = signed(entry & np.uint64(0xFFFFFFFF)) - 1
-            start = keys.starts[number]
-            if keys.starts[number + 1] - start == size:  # noqa: SIM102 - numba reads no further
-                if _equal(address_of(keys.arena) + start, at, size):
-                    return True, slot
-        slot = (slot + 1) & mask
-    return False, slot
-
-
-@compiled
-def _settle(keys: Keys, slot: int, mix: np.uint64, number: int) -> None:
-    """Put key `number` into its empty slot, and its bits into the filter."""
-    keys.slots[slot] = (mix >> np.uint64(32) << np.uint64(32)) | np.uint64(number + 1)
-    keys.filter[signed(mix & np.uint64(keys.filter.size - 1))] |= _filter_bits(mix)
-
-
-@compiled
-def insert(keys: Keys, data: Bytes, ends: NDArray[np.int64]) -> int:
-    """Add the keys that lie in `data`, each up to its end; return how many keys there now are.
-
-    The caller has made room. A key that is already there is not added again.
-    """
-    count = keys.total
-    base = address_of(data)
-    start = 0
-    for end in ends:
-        mix = siphash_at(base + start, end - start, keys.sip0, keys.sip1)
-        there, slot = _place(keys, base + start, end - start, mix)
-        if not there:
-            used = keys.starts[count]
-            for each in range(end - start):
-                keys.arena[used + each] = data[start + each]
-            keys.starts[count + 1] = used + end - start
-            _settle(keys, slot, mix, count)
-            count += 1
-        start = end
-    return count
-
-
-@compiled
-def reindex(keys: Keys) -> None:
-    """Fill empty slots and an empty filter from the arena, after they have grown."""
-    mask = keys.slots.size - 1
-    arena = address_of(keys.arena)
-    for number in range(keys.total):
-        start, end = keys.starts[number], keys.starts[number + 1]
-        mix = siphash_at(arena + start, end - start, keys.sip0, keys.sip1)
-        slot = signed(mix & np.uint64(mask))
-        while keys.slots[slot] != 0:
-            slot = (slot + 1) & mask
-        _settle(keys, slot, mix, number)
-
-
-# 3. Holding one against the other ----------------------------------------------------------------
-
-
-@compiled
-def _probe(keys: Keys, base: int, items: Items, count: int) -> int:
-    """Write into `found` which of the first `count` items are in the set; return how many."""
-    _, at, size, hashes, found = items
-    # The filter: a tight loop of independent reads, so that the processor waits for many cache
-    # lines at once, and without a branch that its rare yes would make it mispredict.
-    mask = np.uint64(keys.filter.size - 1)
+def _filtered(keys: Keys, items: Items, count: int) -> int:
+    """Write into `found` which of the first `count` items pass the filter; return how many."""
+    _, _, _, hashes, found = items
+    words_at, words = address_of(keys.table.filter), keys.table.filter.size
+    for row in range(min(_AHEAD, count)):
+        prefetch(filter_at(words_at, words, hashes[row]))
     passed = 0
     for row in range(count):
-        bits = _filter_bits(hashes[row])
-        found[passed] = row
-        passed += (keys.filter[signed(hashes[row] & mask)] & bits) == bits
-    # The set itself, byte for byte: what is reported is never a coincidence of hashes.
+        if row + _AHEAD < count:
+            prefetch(filter_at(words_at, words, hashes[row + _AHEAD]))
+        bits = filter_bits(hashes[row])
+        there = (word_at(filter_at(words_at, words, hashes[row])) & bits) == bits
+        found[passed] = row  # no branch, because its rare yes would be mispredicted
+        passed += there & (hashes[row] != NO_HASH)
+    return passed
+
+
+@compiled
+def _confirmed(keys: Keys, base: int, items: Items, passed: int) -> int:
+    """Keep in `found` what is watched, byte for byte, and return how many.
+
+    What is reported is never a coincidence of hashes.
+    """
+    _, at, size, hashes, found = items
+    slots, count = address_of(keys.table.slots), np.uint64(keys.table.slots.size)
+    for candidate in range(passed):
+        prefetch(slots + 8 * share_of(hashes[found[candidate]], count))
     confirmed = 0
     for candidate in range(passed):
         row = found[candidate]
-        there, _ = _place(keys, base + at[row], signed(size[row]), hashes[row])
+        there, _ = place_of(keys, base + at[row], signed(size[row]), hashes[row])
         if there:
             found[confirmed] = row
             confirmed += 1
@@ -319,7 +253,9 @@ def sift(
     count, at = _walk(data, header, watched, start, items)
     inputs = outputs = 0
     if count >= 0 and watched[0].total > 0:
-        inputs = _probe(watched[0], address_of(data), items[0], items[0].first[count])
+        passed = _filtered(watched[0], items[0], items[0].first[count])
+        inputs = _confirmed(watched[0], address_of(data), items[0], passed)
     if count >= 0 and watched[1].total > 0:
-        outputs = _probe(watched[1], address_of(data), items[1], items[1].first[count])
+        passed = _filtered(watched[1], items[1], items[1].first[count])
+        outputs = _confirmed(watched[1], address_of(data), items[1], passed)
     return count, at, inputs, outputs
