@@ -80,6 +80,14 @@ class WatchedExchange(Exchange):
         sent = self.node.rpc("send", [{address: Decimal("0.1")}], options=options, wallet=MINER)
         return str(sent["txid"])
 
+    def pay_into_cold(self) -> str:
+        """Return a new coin of the cold wallet, TXID:VOUT, in a block; nobody is told."""
+        address = self.node.rpc("getnewaddress", wallet=COLD)
+        options = {"fee_rate": FEERATE, "change_position": 1}
+        sent = self.node.rpc("send", [{address: Decimal(2)}], options=options, wallet=MINER)
+        self.mine()
+        return f"{sent['txid']}:0"
+
     def caught_up(self) -> None:
         """Wait until the watcher has searched all blocks and stands where the node does."""
         tip, until = self.node.rpc("getbestblockhash"), time.monotonic() + PATIENCE_SECONDS

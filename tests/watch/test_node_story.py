@@ -252,3 +252,20 @@ def test_of_two_nodes_the_first_to_speak_is_heard_and_one_is_enough(
             assert not [each for each in watcher.events if each["event"] == "blind"]
     assert exchange.verdicts(first) == exchange.verdicts(second) == ["unmatched"]
     exchange.mine()
+
+
+def test_coins_that_were_there_before_are_watched(exchange: WatchedExchange) -> None:
+    """Nobody handed in what made the coin, and the theft pays us nothing back."""
+    coin = exchange.pay_into_cold()
+    exchange.mine(blocks=7)
+    for path in exchange.root.glob("chain.sqlite*"):
+        path.unlink()
+    with watching(exchange) as watcher:
+        assert watcher.wait("coins")["coins"] >= 1
+        txid = exchange.steal(coin, btc="1.999992")
+        theft = exchange.node.rpc("getrawtransaction", txid, True)  # noqa: FBT003 - by place
+        assert len(theft["vout"]) == 1
+        assert watcher.wait("alarm", txid=txid)["verdict"] == "unmatched"
+    exchange.mine()
+    with watching(exchange) as watcher:
+        assert not [each for each in watcher.events if each["event"] == "coins"]

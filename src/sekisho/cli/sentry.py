@@ -13,12 +13,15 @@ from datetime import datetime, timedelta
 from queue import Empty, SimpleQueue
 
 from sekisho.app import Installation, current_time
+from sekisho.cli.sentry_coins import CoinSearch
 from sekisho.cli.sentry_coverage import Ledger
 from sekisho.cli.sentry_judging import Judging
 from sekisho.cli.sentry_words import Voice
+from sekisho.edges.node_coins import CoinsFound
 from sekisho.edges.node_feed import (
     BlockGiven,
     Body,
+    CoinsNotFound,
     Given,
     NodeLink,
     Post,
@@ -74,6 +77,7 @@ class Sentry:
         self._stopping = False
         self._notifier = Notifier()
         self._judging = Judging(here, keeper=keeper, told=self._tell)
+        self._coins = CoinSearch(here, self._judging)
         self._ledger = Ledger(here)
         self._links: dict[str, NodeLink] = {}
         self._feeds: dict[str, Feed] = {}
@@ -142,6 +146,11 @@ class Sentry:
                 self._do(feed, actions)
             case BlockGiven():
                 self._search(feed, told, post.at_us)
+            case CoinsFound():
+                self._learn(feed, told, now_ms)
+            case CoinsNotFound():
+                self._once(troubles.node_failed(feed.node, told.reason))
+                self._coins.fail(now_ms)
             case Failed():
                 self._once(troubles.node_failed(feed.node, told.reason))
                 self._do(feed, feed.take(told, now_ms))
@@ -157,6 +166,21 @@ class Sentry:
                 self._judging.block(body.data, "ZMQ rawblock", at_us)
         except BadInputError as error:
             self._strange(feed, error, at_us // 1000)
+
+    def _learn(self, feed: Feed, found: CoinsFound, now_ms: int) -> None:
+        try:
+            new = self._coins.take(found, now_ms)
+        except WorldError as error:
+            self._once(troubles.node_failed(feed.node, str(error)))
+            self._coins.fail(now_ms)
+            return
+        self._voice.line(
+            "coins",
+            f"{feed.node}: {new} coins were there already, and are watched.",
+            facts={"node": feed.node, "coins": new, "unproven": len(found.unproven)},
+        )
+        if found.unproven:
+            self._trouble(self._coins.why()[0])
 
     def _strange(self, feed: Feed, error: BadInputError, now_ms: int) -> None:
         self._once(troubles.message_bad(feed.node, error))
@@ -233,6 +257,7 @@ class Sentry:
         self._judging.settle_debts()
         if self._judging.owed:
             self._once(troubles.verdicts_owed(len(self._judging.owed)))
+        self._look_for_coins(now_ms)
         self._follow_journal(now_ms)
         for found in self._nodes.compare(tuple(self._feeds.values()), now_ms):
             self._trouble(found)
@@ -241,6 +266,13 @@ class Sentry:
             data, where = self._search_again.popleft()
             self._judging.block(data, where, monotonic_us())
         self._show(now_ms)
+
+    def _look_for_coins(self, now_ms: int) -> None:
+        try:
+            current = [each.node for each in self._feeds.values() if each.is_current]
+            self._coins.tick({name: self._links[name] for name in current}, now_ms)
+        except WorldError as error:
+            self._once(troubles.file_unwritten(error))
 
     def _follow_journal(self, now_ms: int) -> None:
         if now_ms - self._followed_ms < FOLLOW_MS:
@@ -257,7 +289,7 @@ class Sentry:
     def _cover(self, now_ms: int) -> None:
         """Say from when to when not everything was seen."""
         sound = [each for each in self._feeds.values() if each.is_sound]
-        if sound and not self._judging.owed:
+        if sound and not self._judging.owed and self._coins.is_done:
             self._stand(sound)
             proven_at = _wall(max(each.proven_ms for each in sound), now_ms)
             nodes = tuple(each.node for each in sound)
@@ -292,7 +324,10 @@ class Sentry:
 
     def why(self) -> list[Finding]:
         """Return why not everything is seen."""
-        return [found for each in self._feeds.values() for found in each.why()]
+        return [
+            *self._coins.why(),
+            *(found for each in self._feeds.values() for found in each.why()),
+        ]
 
     def _show(self, now_ms: int) -> None:
         """Tell metrics, service manager, and the file that `watch status` reads."""

@@ -22,6 +22,7 @@ from sekisho.watch.flow import (
     renew_watch,
     weigh_parsed,
 )
+from sekisho.watch.old_coins import learn
 from sekisho.watch.raw_block import SEED_SIZE
 from sekisho.watch.records import ALARMS
 from sekisho.watch.screen import Screen
@@ -46,7 +47,7 @@ class Judging:
         self._said: set[str] = {each.entry_id for each in self.watch.recorded.values()}
         self._loose: list[bytes] = []
         self._others = False
-        """Other wallets are watched than when that was last asked."""
+        """Other wallets or coins are watched than when that was last asked."""
         self._renewed_at = current_time()
         self._show(self.watch.outputs)
 
@@ -103,7 +104,7 @@ class Judging:
                 return
 
     def follow(self) -> bool:
-        """Take in what the journal says by now; return whether other wallets are watched.
+        """Take in what the journal says by now; return whether others are watched than before.
 
         Raises `WorldError` if it cannot be read.
         """
@@ -113,6 +114,19 @@ class Judging:
             self._renew()
         others, self._others = self._others, False
         return others
+
+    def learn(self, transactions: Sequence[Transaction]) -> int:
+        """Watch the coins in these transactions from now on; return how many were not known.
+
+        What was looked at before is looked at again. Raises `WorldError` if they cannot be kept.
+        """
+        self._here.chain.keep([*transactions])
+        coins = learn(self.watch, transactions)
+        if coins:
+            self._show(coins)
+            self.screen.seen.forget()
+            self._others = True
+        return len(coins)
 
     def _renew(self) -> None:
         now = current_time()

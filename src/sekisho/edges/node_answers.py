@@ -83,6 +83,14 @@ def read_transaction(answer: Json) -> bytes:
     return _bytes(answer, "getrawtransaction")
 
 
+def read_unspent(answer: Json) -> dict[str, int]:
+    """Return the heights in the answer to `scantxoutset`, by the txid that made a coin."""
+    unspent = _field(answer, "unspents")
+    if _field(answer, "success") is not True or not isinstance(unspent, list):
+        _strange("unspents")
+    return {_hash(each, "txid").hex(): _whole(each, "height") for each in unspent}
+
+
 def read_block(answer: Json, header: Header) -> bytes:
     """Return the bytes in the answer to `getblock`, which must be those of this block."""
     data = _bytes(answer, "getblock")

@@ -1,8 +1,8 @@
-"""A node followed over ZMQ and RPC: three threads that hear, ask, and hand on what they got.
+"""A node followed over ZMQ and RPC: four threads that hear, ask, and hand on what they got.
 
 One listens, and is never kept waiting; one asks the node for its pulse each second; one asks the
-questions of the feed, of which some take long. All hand on to one queue, with the moment at which
-it was heard. What is decided from it is `watch/feed.py`'s.
+questions of the feed; one looks for old coins, which takes minutes. All hand on to one queue, with
+the moment at which it was heard. What is decided from it is `watch/feed.py`'s.
 """
 
 import threading
@@ -28,6 +28,7 @@ from sekisho.edges.node_answers import (
     read_settings,
     read_transaction,
 )
+from sekisho.edges.node_coins import SEARCH_TIMEOUT_SECONDS, CoinsFound, find_coins
 from sekisho.edges.node_rpc import Answer, NodeAddress, NodeRefusedError, NodeRPC
 from sekisho.kernel.canonical import Json
 from sekisho.kernel.errors import BadInputError, WorldError
@@ -92,7 +93,14 @@ class Strange:
     error: BadInputError
 
 
-Told: TypeAlias = Event | Body | Given | BlockGiven | Strange
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CoinsNotFound:
+    """Coins were looked for, and the node did not say."""
+
+    reason: str
+
+
+Told: TypeAlias = Event | Body | Given | BlockGiven | Strange | CoinsFound | CoinsNotFound
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,8 +134,9 @@ class NodeLink:
         self._zmq_addresses = zmq_addresses
         self._asks: SimpleQueue[Ask | None] = SimpleQueue()
         self._listens: SimpleQueue[Listen] = SimpleQueue()
+        self._searches: SimpleQueue[frozenset[bytes] | None] = SimpleQueue()
         self._ended = threading.Event()
-        targets = (self._listening, self._pulsing, self._answering)
+        targets = (self._listening, self._pulsing, self._answering, self._searching)
         self._threads = [
             threading.Thread(target=each, name=f"{address.name}-{each.__name__}", daemon=True)
             for each in targets
@@ -142,6 +151,10 @@ class NodeLink:
         """Have a question asked; its answer, or that it failed, is handed on."""
         self._asks.put(ask)
 
+    def find_coins(self, scripts: frozenset[bytes]) -> None:
+        """Have the coins on these scripts looked for; what was found is handed on."""
+        self._searches.put(scripts)
+
     def listen(self, listen: Listen) -> None:
         """Listen at other addresses from now on, or at the same ones anew."""
         self._listens.put(listen)
@@ -150,6 +163,7 @@ class NodeLink:
         """End all threads; what is on its way is not waited for long."""
         self._ended.set()
         self._asks.put(None)
+        self._searches.put(None)
         for each in self._threads:
             each.join(timeout=2)
 
@@ -212,6 +226,15 @@ class NodeLink:
                 self._post(_answer(rpc, ask))
             except Exception as error:  # noqa: BLE001 - a thread that ends would leave its asker waiting
                 self._post(Failed(ask=ask, reason=str(error)))
+        rpc.close()
+
+    def _searching(self) -> None:
+        rpc = NodeRPC(self.address, timeout_seconds=SEARCH_TIMEOUT_SECONDS)
+        while (scripts := self._searches.get()) is not None:
+            try:
+                self._post(find_coins(rpc, scripts))
+            except Exception as error:  # noqa: BLE001 - as above
+                self._post(CoinsNotFound(reason=str(error)))
         rpc.close()
 
 

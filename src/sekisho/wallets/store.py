@@ -4,7 +4,7 @@ What is deleted here a node or block files can give again, and until they have, 
 not know those coins. The journal is the other truth, and lives elsewhere.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from sqlalchemy import (
@@ -32,6 +32,7 @@ _TRANSACTIONS = Table(
     Column("txid", String(64), primary_key=True),
     Column("raw", LargeBinary, nullable=False),
 )
+_SEARCHES = Table("searches", _METADATA, Column("digest", String(64), primary_key=True))
 # A file's owner can put anything of any type into a column; as bytes all of it can be looked at.
 _ROWS = select(cast(_TRANSACTIONS.c.txid, LargeBinary), cast(_TRANSACTIONS.c.raw, LargeBinary))
 
@@ -59,14 +60,15 @@ class ChainStore:
         except SQLAlchemyError as error:
             raise _failure(self._path, "written", error) from error
 
-    def transactions(self) -> Iterator[Transaction]:
-        """Yield every transaction, parsed and checked against the id it is kept under.
+    def transactions(self, *, only: Collection[str] | None = None) -> Iterator[Transaction]:
+        """Yield every transaction, or those of these txids, each checked against its id.
 
         Raises `WorldError` for a row that is not as it was written: the file can be deleted.
         """
+        asked = _ROWS if only is None else _ROWS.where(_TRANSACTIONS.c.txid.in_(only))
         try:
             with self._engine.connect() as connection:
-                rows = connection.execute(_ROWS).all()
+                rows = connection.execute(asked).all()
         except SQLAlchemyError as error:
             raise _failure(self._path, "read", error) from error
         for key, raw in rows:
@@ -80,6 +82,24 @@ class ChainStore:
                     f"{self._path}: is damaged: {transaction.txid} is kept as {txid[:64]!r}"
                 )
             yield transaction
+
+    def note_search(self, digest: str) -> None:
+        """Note that a node was asked for all coins of the wallets with this digest."""
+        try:
+            with self._engine.begin() as connection:
+                row = {"digest": digest}
+                connection.execute(insert(_SEARCHES).on_conflict_do_nothing(), [row])
+        except SQLAlchemyError as error:
+            raise _failure(self._path, "written", error) from error
+
+    def is_searched(self, digest: str) -> bool:
+        """Return whether that was noted: what it found is here then, or was spent."""
+        asked = select(_SEARCHES.c.digest).where(_SEARCHES.c.digest == digest)
+        try:
+            with self._engine.connect() as connection:
+                return connection.execute(asked).first() is not None
+        except SQLAlchemyError as error:
+            raise _failure(self._path, "read", error) from error
 
     def close(self) -> None:
         """Let go of the file."""

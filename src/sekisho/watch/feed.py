@@ -113,6 +113,11 @@ class Feed:
         """Whether nothing is in doubt now."""
         return self._gap_ms == _NONE
 
+    @property
+    def is_current(self) -> bool:
+        """Whether the node is on our network, and knows all blocks that it has heard of."""
+        return self._usable and self._pulse is not None and not self._pulse.in_download
+
     def why(self) -> list[Finding]:
         """Return why not everything is proven to be seen; nothing if it is."""
         node = self.node

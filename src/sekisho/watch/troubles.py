@@ -38,6 +38,16 @@ def reorganised(node: str, header: Header, *, blocks: int) -> Finding:
     return finding("watch.reorganised", node, blocks=blocks, height=header.height)
 
 
+def coins_unsearched(node: str) -> Finding:
+    """Say that not all coins that were there before are known yet."""
+    return finding("watch.coins_unsearched", node)
+
+
+def coins_unproven(txid: str, height: int, *, count: int) -> Finding:
+    """Say that no node can give the transactions that made some of our coins."""
+    return finding("watch.coins_unproven", txid, height=height, coins=count)
+
+
 def verdicts_owed(count: int) -> Finding:
     """Say that verdicts were given that the journal could not take."""
     return finding("watch.verdicts_owed", "journal", count=count)

@@ -1,0 +1,102 @@
+"""A sentry's search for the coins that were there before it: nothing is proven until it is done.
+
+A transaction that spends a coin that nobody knows, and pays us nothing back, is about nobody. So a
+node is asked once for all coins of the wallets that are watched, and again when there are others.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+from sekisho.app import Installation
+from sekisho.cli.sentry_judging import Judging
+from sekisho.edges.node_coins import CoinsFound
+from sekisho.edges.node_feed import NodeLink
+from sekisho.kernel.digest import document_digest
+from sekisho.kernel.finding import Finding
+from sekisho.wallets.documents import wallet_digest
+from sekisho.watch import troubles
+
+RETRY_MS: Final = 10_000
+AGAIN_MS: Final = 600_000
+"""How often coins are looked for again that a node could not prove."""
+GIVEN_MS: Final = 2_000
+"""How often it is looked whether somebody has handed in what a node could not give."""
+
+
+class CoinSearch:
+    """Which coins were looked for, and which could not be proven. Raises what the chain raises."""
+
+    def __init__(self, here: Installation, judging: Judging) -> None:
+        self._here = here
+        self._judging = judging
+        self._digest = ""
+        self._looked: set[bytes] = set()
+        self._unproven: dict[str, int] = {}
+        self._asked = ""
+        """The node that is at it."""
+        self._turn = 0
+        self._due_ms = self._given_ms = 0
+        self.is_done = False
+
+    def tick(self, links: Mapping[str, NodeLink], now_ms: int) -> None:
+        """Ask one of these nodes, which are to know all blocks, if that is due."""
+        if self._asked or now_ms < self._due_ms:
+            self._take_given(now_ms)
+            return
+        digest = self._digest_now()
+        if digest != self._digest:
+            self._digest = digest
+            self.is_done = self._here.chain.is_searched(digest)
+        if self.is_done:
+            return
+        scripts = frozenset(self._judging.watch.state.book.by_script) - self._looked
+        if not scripts and not self._unproven:
+            self._here.chain.note_search(digest)
+            self.is_done = True
+            return
+        if not links:
+            return
+        if not scripts:  # of some coins nobody had the proof
+            scripts, self._looked, self._unproven = frozenset(self._looked), set(), {}
+        self._asked = [*links][self._turn % len(links)]
+        self._turn += 1
+        links[self._asked].find_coins(scripts)
+
+    def take(self, found: CoinsFound, now_ms: int) -> int:
+        """Take in what a node found; return how many coins are new."""
+        self._asked = ""
+        self._looked |= found.scripts
+        self._unproven.update(found.unproven)
+        new = self._judging.learn(found.transactions)
+        self._due_ms = now_ms + AGAIN_MS if self._unproven else now_ms
+        return new
+
+    def fail(self, now_ms: int) -> None:
+        """Try again, by the next node, in a while."""
+        self._asked = ""
+        self._due_ms = now_ms + RETRY_MS
+
+    def why(self) -> list[Finding]:
+        """Return why not all coins are known; nothing if they are."""
+        if self.is_done:
+            return []
+        if self._unproven:
+            txid, height = next(iter(self._unproven.items()))
+            return [troubles.coins_unproven(txid, height, count=len(self._unproven))]
+        return [troubles.coins_unsearched(self._asked or "-")]
+
+    def _take_given(self, now_ms: int) -> None:
+        """Take what was handed in by people, in place of what no node could give."""
+        if not self._unproven or now_ms - self._given_ms < GIVEN_MS:
+            return
+        self._given_ms = now_ms
+        given = [*self._here.chain.transactions(only=[*self._unproven])]
+        for each in given:
+            del self._unproven[each.txid]
+        self._judging.learn(given)
+        if not self._unproven:
+            self._due_ms = now_ms
+
+    def _digest_now(self) -> str:
+        wallets = self._judging.watch.state.book.wallets.values()
+        return document_digest("coin-search", [*sorted(map(wallet_digest, wallets))])
