@@ -114,17 +114,19 @@ class Sentry:
 
     def _take_all(self) -> int:
         """Take what came; return the moment up to which everything is taken."""
+        wait_seconds = TICK_MS / 1000
+        at_ms = 0
         try:
-            post = self._posts.get(timeout=TICK_MS / 1000)
             for _ in range(_BURST):
+                post = self._posts.get(timeout=wait_seconds)
                 if post is None:
                     self._stopping = True
-                    break
+                    return 0
                 self._take(post)
-                post = self._posts.get_nowait()
+                at_ms, wait_seconds = post.at_us // 1000, 0
         except Empty:
             return monotonic_ms()
-        return 0 if post is None else post.at_us // 1000
+        return at_ms
 
     def _take(self, post: Post) -> None:
         feed, told, now_ms = self._feeds[post.node], post.told, post.at_us // 1000
