@@ -6,6 +6,7 @@ or fails to say ends it.
 
 import os
 import signal
+import sys
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -57,6 +58,9 @@ TICK_MS = 200
 FOLLOW_MS = 400
 """A new pass or wallet is taken in within a second."""
 RECENT_BLOCKS = 6
+_SWITCH_SECONDS = 0.000_5
+"""How long a thread may keep the others waiting. A verdict waits for the disk a dozen times, and
+after each while a block is told it would wait for Python's usual five milliseconds."""
 _BURST = 2_000
 """How many posts are taken before a tick has its turn."""
 
@@ -85,7 +89,9 @@ class Sentry:
 
     def follow(self, address: NodeAddress, zmq_addresses: dict[str, str]) -> None:
         """Follow this node too."""
-        self._links[address.name] = NodeLink(address, self._posts.put, zmq_addresses)
+        self._links[address.name] = NodeLink(
+            address, self._posts.put, zmq_addresses, self._judging.screen.seen.has
+        )
         self._feeds[address.name] = Feed(
             address.name,
             network=self._here.workspace.network,
@@ -96,6 +102,7 @@ class Sentry:
 
     def run(self) -> None:
         """Watch, until SIGTERM or SIGINT."""
+        sys.setswitchinterval(_SWITCH_SECONDS)
         with _signals(self._posts):
             for name, link in self._links.items():
                 link.start()
@@ -210,10 +217,12 @@ class Sentry:
                 case _:
                     link.ask(each)
 
-    def _tell(self, judged: Judged, incident: Incident | None, took_us: int) -> None:
+    def _tell(
+        self, judged: Judged, incident: Incident | None, heard_us: int, took_us: int
+    ) -> None:
         self._metrics.took(took_us)
         self._metrics.count("verdicts_total", label("verdict", judged.verdict.kind.value))
-        self._voice.judged(judged, incident, took_us)
+        self._voice.judged(judged, incident, heard_us, took_us)
 
     def _trouble(self, found: Finding) -> None:
         self._metrics.count("troubles_total", label("code", found.code))
