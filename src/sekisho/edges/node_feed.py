@@ -184,15 +184,15 @@ class NodeLink:
                     for each in ears:
                         each.close(poller)
                     ears = [
-                        _Ear(context, poller, topic, self._reachable(topic, told))
-                        for topic, told in wanted.addresses
+                        _Ear(context, poller, topic, self._reachable(topic, address))
+                        for topic, address in wanted.addresses
                     ]
                 ready = dict(poller.poll(_POLL_MS)) if ears else {}
                 if not ears:
                     self._ended.wait(_POLL_MS / 1000)
                 for ear in ears:
-                    for each in ear.heard(ready, self._is_known):
-                        self._post(each)
+                    for told in ear.heard(ready, self._is_known):
+                        self._post(told)
         finally:
             for each in ears:
                 each.close(poller)
