@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install
 .PHONY: drill test check fix bench fuzz model lock clean
 
 drill: $(SETUP)
-	$(BIN)/sekisho drill dmm-2024 --out build/drill
+	$(BIN)/sekisho drill dmm-2024 --live --out build/drill
 
 test: check
 	$(BIN)/pytest -n 2 --dist loadgroup

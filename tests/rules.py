@@ -77,6 +77,7 @@ PURE_BY_PLACE: dict[str, dict[str, str]] = {
     "drills/authenticator": {"fido2": "its CBOR, as authenticators write it"},
     "drills/": {
         "btclib": "the transaction inside that PSBT",
+        "btclib_secp256k1": "the thief of the live act signs, under keys of the drill",
         "btclib_wallet": "the PSBT that a drill hands to the gate",
         "cryptography": "the people of a drill sign, with real keys",
         "importlib.resources": "the bytes of an incident are files of the package",

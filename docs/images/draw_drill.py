@@ -13,6 +13,8 @@ from rich.console import Console
 from rich.terminal_theme import TerminalTheme
 
 from sekisho.app import play_dmm_2024
+from sekisho.cli.drill_live import play_live
+from sekisho.cli.drill_live_story import live_story
 from sekisho.cli.drill_story import story
 from sekisho.drills.dmm_2024.records import Variant
 
@@ -33,7 +35,7 @@ def main() -> None:
         record=True, width=94, file=io.StringIO(), highlight=False, force_terminal=True
     )
     page = Path("build/drill/dmm-2024/index.html")
-    console.print(story(played.outcome, [page], "en"))
+    console.print(story(played.outcome, [page], "en", live_story(play_live(), "en")))
     (HERE / "drill.svg").write_text(drawn(console, title="make drill"))
 
 

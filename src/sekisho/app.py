@@ -10,9 +10,12 @@ from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 
+from sekisho.chains.bitcoin.transaction import Transaction
 from sekisho.drills.dmm_2024.flow import replay
+from sekisho.drills.dmm_2024.live import live_roster, put_live_wallet_in_force
 from sekisho.drills.dmm_2024.page import page
 from sekisho.drills.dmm_2024.records import NAME, Outcome, Variant
+from sekisho.drills.dmm_2024.stage import Stage
 from sekisho.edges.attesters import read_attesters
 from sekisho.edges.gates import (
     MEMORY,
@@ -46,6 +49,7 @@ from sekisho.kernel.errors import BadInputError, WorldError
 from sekisho.kernel.instants import to_second
 from sekisho.kernel.ulid import make_ulid
 from sekisho.passes.flow import bundle_of, open_desk
+from sekisho.passes.roster import roster_digest
 from sekisho.wallets.store import ChainStore
 
 _DRILL_MARKER = ".sekisho-drill"
@@ -270,6 +274,19 @@ def play_dmm_2024(out: Path, variant: Variant) -> Played:
     for name, data in written.items():
         (folder / name).write_bytes(data)
     return Played(outcome=outcome, files=(*(folder / name for name in written), workspace.root))
+
+
+def live_installation(root: Path, funding: Transaction) -> Path:
+    """Make a workspace on regtest where the live act's wallet is in force; return its folder."""
+    workspace = new_installation(root, name="drill-dmm-2024-live", network="regtest")
+    now = current_time()
+    actors, founding = live_roster(str(_signer(workspace).verifier), now)
+    with installation(root) as here:
+        desk = open_desk(here.journal, genesis_digest=roster_digest(founding))
+        genesis = put_live_wallet_in_force(Stage(desk=desk, actors=actors), founding, now)
+        here.chain.keep([funding])
+    pin_genesis(workspace, genesis)
+    return workspace.root
 
 
 def _signer(workspace: Workspace) -> SignerKey:

@@ -62,6 +62,6 @@ def test_the_oldest_are_forgotten_first(monkeypatch: pytest.MonkeyPatch) -> None
     for each in (b"1", b"2", b"3"):
         seen.note(b"digest of " + each, each)
     assert (b"1" in seen, b"2" in seen, b"3" in seen, len(seen)) == (False, True, True, 2)
-    assert seen.txid_of(b"digest of 3") == b"3"
+    assert seen.has(b"digest of 3")
     seen.forget()
-    assert (len(seen), seen.txid_of(b"digest of 3")) == (0, None)
+    assert (len(seen), seen.has(b"digest of 3")) == (0, False)

@@ -8,9 +8,11 @@ import typer
 
 from sekisho.app import play_dmm_2024
 from sekisho.cli.drill_json import outcome_json
+from sekisho.cli.drill_live_story import live_json, live_story
 from sekisho.cli.drill_story import tell
 from sekisho.cli.options import JsonOption
-from sekisho.cli.output import language, put_json, say
+from sekisho.cli.output import language, notes, put_json, say
+from sekisho.drills.dmm_2024.live import LiveAct
 from sekisho.drills.dmm_2024.records import NAME, Variant
 from sekisho.kernel.canonical import Json
 from sekisho.kernel.errors import BadInputError
@@ -31,6 +33,9 @@ def run(
         Language | None, typer.Option(help="Language of the story; else the locale's.")
     ] = None,
     *,
+    live: Annotated[
+        bool, typer.Option("--live", help="Play act two on a real node as well, if one is here.")
+    ] = False,
     list_drills: Annotated[bool, typer.Option("--list", help="List the drills.")] = False,
     json: JsonOption = False,
 ) -> None:
@@ -46,8 +51,18 @@ def run(
         raise BadInputError(f"drill {name[:60]!r}", f"is not one of {', '.join(_DRILLS)}")
     with TemporaryDirectory() as scratch:
         played = play_dmm_2024(out or Path(scratch), variant)
-        document = outcome_json(played.outcome, [] if out is None else played.files)
+        files = [] if out is None else played.files
+        document = outcome_json(played.outcome, files)
+    acted = _live() if live else None
     if json:
-        put_json(document)
+        put_json(document if acted is None else {**document, "live": live_json(acted)})
     else:
-        tell(played.outcome, [] if out is None else played.files, lang or language())
+        spoken = lang or language()
+        tell(played.outcome, files, spoken, [] if acted is None else live_story(acted, spoken))
+
+
+def _live() -> LiveAct | str:
+    from sekisho.cli.drill_live import play_live  # noqa: PLC0415 - processes, for no other drill
+
+    with notes().status("Act two is played on a node of the drill's own ..."):
+        return play_live()

@@ -100,15 +100,22 @@ _TEXT: dict[str, dict[Language, str]] = {
 }
 
 
-def tell(outcome: Outcome, files: Sequence[Path], language: Language) -> None:
+def tell(
+    outcome: Outcome, files: Sequence[Path], language: Language, live: Sequence[RenderableType]
+) -> None:
     """Write the story to standard output."""
     console = Console(highlight=False)
     console.width = min(console.width, _WIDTH)
-    console.print(story(outcome, files, language))
+    console.print(story(outcome, files, language, live))
 
 
-def story(outcome: Outcome, files: Sequence[Path], language: Language) -> RenderableType:
-    """Return the story, to be printed or drawn."""
+def story(
+    outcome: Outcome,
+    files: Sequence[Path],
+    language: Language,
+    live: Sequence[RenderableType] = (),
+) -> RenderableType:
+    """Return the story, to be printed or drawn; `live` is what came of a live act."""
     parts: list[RenderableType] = [
         Text("関所 SEKISHO", style="bold"),
         Text(_say("title", language), style="bold"),
@@ -138,6 +145,7 @@ def story(outcome: Outcome, files: Sequence[Path], language: Language) -> Render
         *_lookalike(outcome, language),
         Text(),
         _incident(outcome, language),
+        *live,
     ]
     end = _say("end", language).format(latency=f"{outcome.latency_ms:.1f}")
     parts.append(Text(end, style="bold"))

@@ -6,6 +6,7 @@ or fails to say ends it.
 
 import os
 import signal
+import sys
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -60,6 +61,9 @@ TICK_MS = 200
 FOLLOW_MS = 400
 """A new pass or wallet is taken in within a second."""
 RECENT_BLOCKS = 6
+_SWITCH_SECONDS = 0.000_5
+"""How long a thread may keep the others waiting. A verdict waits for the disk a dozen times, and
+after each while a block is told it would wait for Python's usual five milliseconds."""
 _BURST = 2_000
 """How many posts are taken before a tick has its turn."""
 
@@ -89,7 +93,9 @@ class Sentry:
 
     def follow(self, address: NodeAddress, zmq_addresses: dict[str, str]) -> None:
         """Follow this node too."""
-        self._links[address.name] = NodeLink(address, self._posts.put, zmq_addresses)
+        self._links[address.name] = NodeLink(
+            address, self._posts.put, zmq_addresses, self._judging.screen.seen.has
+        )
         self._feeds[address.name] = Feed(
             address.name,
             network=self._here.workspace.network,
@@ -100,6 +106,7 @@ class Sentry:
 
     def run(self) -> None:
         """Watch, until SIGTERM or SIGINT."""
+        sys.setswitchinterval(_SWITCH_SECONDS)
         with _signals(self._posts):
             for name, link in self._links.items():
                 link.start()
@@ -118,17 +125,19 @@ class Sentry:
 
     def _take_all(self) -> int:
         """Take what came; return the moment up to which everything is taken."""
+        wait_seconds = TICK_MS / 1000
+        at_ms = 0
         try:
-            post = self._posts.get(timeout=TICK_MS / 1000)
             for _ in range(_BURST):
+                post = self._posts.get(timeout=wait_seconds)
                 if post is None:
                     self._stopping = True
-                    break
+                    return 0
                 self._take(post)
-                post = self._posts.get_nowait()
+                at_ms, wait_seconds = post.at_us // 1000, 0
         except Empty:
             return monotonic_ms()
-        return 0 if post is None else post.at_us // 1000
+        return at_ms
 
     def _take(self, post: Post) -> None:
         feed, told, now_ms = self._feeds[post.node], post.told, post.at_us // 1000
@@ -232,10 +241,12 @@ class Sentry:
                 case _:
                     link.ask(each)
 
-    def _tell(self, judged: Judged, incident: Incident | None, took_us: int) -> None:
+    def _tell(
+        self, judged: Judged, incident: Incident | None, heard_us: int, took_us: int
+    ) -> None:
         self._metrics.took(took_us)
         self._metrics.count("verdicts_total", label("verdict", judged.verdict.kind.value))
-        self._voice.judged(judged, incident, took_us)
+        self._voice.judged(judged, incident, heard_us, took_us)
 
     def _trouble(self, found: Finding) -> None:
         self._metrics.count("troubles_total", label("code", found.code))

@@ -29,8 +29,9 @@ from sekisho.watch.screen import Screen
 
 RENEW_SECONDS = 30
 """How often everything that depends on the time is worked out again: rosters expire."""
-Told = Callable[[Judged, Incident | None, int], None]
-"""Is told of a durable verdict that was not given before, and what it took since its message."""
+Told = Callable[[Judged, Incident | None, int, int], None]
+"""Is told of a durable verdict that was not given before, the moment of its message, and what it
+took from there; both in microseconds."""
 
 
 class Judging:
@@ -158,30 +159,35 @@ class Judging:
     def _judge(self, found: Sequence[Transaction], at_us: int) -> None:
         """Judge each, what makes a coin before what spends it, and learn its coins."""
         ordered = in_chain_order({each.txid: each for each in found}) if len(found) > 1 else found
+        is_current = False
         for transaction in ordered:
             try:
-                self._judge_one(transaction, at_us)
+                is_current = self._judge_one(transaction, at_us, is_current=is_current)
             except WorldError:
                 self.owed.append((transaction, at_us))
 
-    def _judge_one(self, transaction: Transaction, at_us: int) -> None:
+    def _judge_one(self, transaction: Transaction, at_us: int, *, is_current: bool) -> bool:
+        """Judge one; return whether the journal was read since these transactions were heard."""
         weighed = weigh_parsed(self.watch, transaction, now=current_time())
         spends_ours = weighed is None or any(each.own for each in weighed[0].inputs)
-        if spends_ours and not self._is_current():
-            # What the gate let through a moment ago stands in the journal by now.
-            weighed = weigh_parsed(self.watch, transaction, now=current_time())
+        if spends_ours and not is_current:
+            is_current = True
+            if not self._is_current():
+                # What the gate let through a moment ago stands in the journal by now.
+                weighed = weigh_parsed(self.watch, transaction, now=current_time())
         if weighed is None:
-            return
+            return is_current
         judged = record_verdict(self.watch, *weighed, now=current_time())
         took_us = max(monotonic_us() - at_us, 0)
         self._here.chain.keep([transaction])
         count = range(len(transaction.outputs))
         self._show(OutPoint(txid=transaction.txid, vout=each) for each in count)
         if judged.entry.entry_id in self._said:
-            return
+            return is_current
         self._said.add(judged.entry.entry_id)
         incident = self._incident(judged) if judged.verdict.kind in ALARMS else None
-        self._told(judged, incident, took_us)
+        self._told(judged, incident, at_us, took_us)
+        return is_current
 
     def _incident(self, judged: Judged) -> Incident:
         return open_incident(

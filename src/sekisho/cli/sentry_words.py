@@ -43,14 +43,20 @@ class Voice:
         text = f"{says(found, language())} {what_to_do(found.code, language())} [{found.code}]"
         self.line("trouble", text, style="yellow", facts={"finding": finding_json(found)})
 
-    def judged(self, judged: Judged, incident: Incident | None, took_us: int) -> None:
-        """Say a verdict: in red with the next step if it is an alarm."""
+    def judged(
+        self, judged: Judged, incident: Incident | None, heard_us: int, took_us: int
+    ) -> None:
+        """Say a verdict: in red with the next step if it is an alarm.
+
+        `heard_us` is of the machine's monotonic clock, so that another program on it can compare.
+        """
         verdict = judged.verdict
         facts: dict[str, object] = {
             **verdict_document(verdict),
             "findings": findings_json(verdict.findings),
             "entry": judged.entry.hash.hex(),
             "incident": None if incident is None else incident.incident_id,
+            "heard_us": heard_us,
             "took_us": took_us,
         }
         headline = f"{verdict.kind.value.upper()} {verdict.txid}: {what_moved(judged)}."

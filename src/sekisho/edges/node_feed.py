@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 import zmq
 from zmq.utils.monitor import recv_monitor_message
 
+from sekisho.chains.bitcoin.digests import sha256_twice
 from sekisho.edges.node_answers import (
     PULSE,
     SETTINGS,
@@ -47,7 +48,15 @@ from sekisho.watch.feed_records import (
     Listen,
     Parted,
 )
-from sekisho.watch.frames import RAWBLOCK, RAWTX, SEQUENCE, TOPICS, read_frame, read_note
+from sekisho.watch.frames import (
+    COUNTER_RANGE,
+    RAWBLOCK,
+    RAWTX,
+    SEQUENCE,
+    TOPICS,
+    read_frame,
+    read_note,
+)
 
 PULSE_SECONDS = 1
 _PULSE_TIMEOUT_SECONDS = 5
@@ -56,6 +65,7 @@ _POLL_MS = 100
 _BURST = 500
 """How many messages of one socket are handed on at once."""
 _HEARTBEAT_MS = 2_000
+_RAWTX = RAWTX.encode()
 _GONE = -5
 """The RPC's code for a transaction or a block that the node does not have."""
 _BLOCK_UNREADABLE = -1
@@ -113,6 +123,8 @@ class Post:
 
 
 Hand: TypeAlias = Callable[[Post], None]
+Known: TypeAlias = Callable[[bytes], bool]
+"""Says whether the transaction whose bytes have this digest was looked at. Any thread may ask."""
 
 
 def monotonic_us() -> int:
@@ -128,9 +140,12 @@ def monotonic_ms() -> int:
 class NodeLink:
     """One node. `zmq_addresses` says where to hear a topic if not where the node says."""
 
-    def __init__(self, address: NodeAddress, hand: Hand, zmq_addresses: dict[str, str]) -> None:
+    def __init__(
+        self, address: NodeAddress, hand: Hand, zmq_addresses: dict[str, str], is_known: Known
+    ) -> None:
         self.address = address
         self._hand = hand
+        self._is_known = is_known
         self._zmq_addresses = zmq_addresses
         self._asks: SimpleQueue[Ask | None] = SimpleQueue()
         self._listens: SimpleQueue[Listen] = SimpleQueue()
@@ -167,9 +182,8 @@ class NodeLink:
         for each in self._threads:
             each.join(timeout=2)
 
-    def _post(self, *told: Told) -> None:
-        for each in told:
-            self._hand(Post(node=self.address.name, at_us=monotonic_us(), told=each))
+    def _post(self, told: Told) -> None:
+        self._hand(Post(node=self.address.name, at_us=monotonic_us(), told=told))
 
     # Listening -----------------------------------------------------------------------------------
 
@@ -184,14 +198,15 @@ class NodeLink:
                     for each in ears:
                         each.close(poller)
                     ears = [
-                        _Ear(context, poller, topic, self._reachable(topic, told))
-                        for topic, told in wanted.addresses
+                        _Ear(context, poller, topic, self._reachable(topic, address))
+                        for topic, address in wanted.addresses
                     ]
                 ready = dict(poller.poll(_POLL_MS)) if ears else {}
                 if not ears:
                     self._ended.wait(_POLL_MS / 1000)
                 for ear in ears:
-                    self._post(*ear.heard(ready))
+                    for told in ear.heard(ready, self._is_known):
+                        self._post(told)
         finally:
             for each in ears:
                 each.close(poller)
@@ -304,22 +319,38 @@ class _Ear:
         poller.register(self._socket, zmq.POLLIN)
         poller.register(self._monitor, zmq.POLLIN)
 
-    def heard(self, ready: dict[Any, int]) -> Iterator[Told]:
-        """Yield what came: the connection's fate first, so that no count is compared over it."""
+    def heard(self, ready: dict[Any, int], is_known: Known) -> Iterator[Told]:
+        """Yield what came: the connection's fate first, so that no count is compared over it.
+
+        A block tells its transactions again, by the thousand. What was looked at before is only
+        counted here, so that a new one among them does not wait for the old.
+        """
         if self._monitor in ready:
             happened = recv_monitor_message(self._monitor)["event"]
             joined = happened == zmq.EVENT_HANDSHAKE_SUCCEEDED
             yield Joined(topic=self._topic) if joined else Parted(topic=self._topic)
-        if self._socket in ready:
+        if self._socket not in ready:
+            return
+        run, last = 0, 0
+        for parts in self._messages():
+            counter = _counter_of_known(parts, is_known)
+            if run and counter != (last + 1) % COUNTER_RANGE:
+                yield Heard(topic=self._topic, counter=last, messages=run)
+                run = 0
+            if counter is not None:
+                run, last = run + 1, counter
+                continue
+            try:
+                yield from _told(parts)
+            except BadInputError as error:
+                yield Strange(error=error)
+        if run:
+            yield Heard(topic=self._topic, counter=last, messages=run)
+
+    def _messages(self) -> Iterator[list[bytes]]:
+        with suppress(zmq.Again):
             for _ in range(_BURST):
-                try:
-                    parts = self._socket.recv_multipart(zmq.NOBLOCK)
-                except zmq.Again:
-                    return
-                try:
-                    yield from _told(parts)
-                except BadInputError as error:
-                    yield Strange(error=error)
+                yield self._socket.recv_multipart(zmq.NOBLOCK)
 
     def close(self, poller: Any) -> None:  # noqa: ANN401 - pyzmq's
         """Let go of the connection."""
@@ -328,6 +359,16 @@ class _Ear:
         self._socket.disable_monitor()
         self._monitor.close(0)
         self._socket.close(0)
+
+
+def _counter_of_known(parts: Sequence[bytes], is_known: Known) -> int | None:
+    """Return the counter of a transaction that was looked at; None for all other messages."""
+    if len(parts) != 3 or parts[0] != _RAWTX or not is_known(sha256_twice(parts[1])):
+        return None
+    try:
+        return read_frame(parts).counter
+    except BadInputError:
+        return None
 
 
 def _told(parts: Sequence[bytes]) -> Iterator[Told]:

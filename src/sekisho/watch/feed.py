@@ -197,7 +197,9 @@ class Feed:
 
     def _hear(self, heard: Heard, now_ms: int) -> list[Action]:
         actions: list[Action] = []
-        missing, spoke_again = self.topics.hear(heard.topic, heard.counter, now_ms)
+        missing, spoke_again = self.topics.hear(
+            heard.topic, heard.counter, now_ms, messages=heard.messages
+        )
         if missing:
             actions.append(Trouble(finding=_missed(self.node, heard.topic, missing)))
         if (missing or spoke_again) and heard.topic != RAWBLOCK:

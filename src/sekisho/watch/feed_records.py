@@ -29,6 +29,8 @@ class Heard:
 
     topic: str
     counter: int
+    messages: int = 1
+    """So many came, one after the other without a gap; `counter` is of the last of them."""
     block_hash: bytes = b""
     """In display order; of a `rawblock` message."""
     note: Note | None = None

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from sekisho.kernel.finding import Finding, finding
-from sekisho.watch.frames import RAWTX, SEQUENCE, TOPICS, lost_between
+from sekisho.watch.frames import COUNTER_RANGE, RAWTX, SEQUENCE, TOPICS, lost_between
 
 SILENT_MS: Final = 3_000
 """How long a topic may owe a message. With a pulse each second, a dead one is known within 5 s."""
@@ -49,13 +49,14 @@ class Topics:
         self._topics[topic].counter = _UNKNOWN
         self._topics[topic].due_ms = _UNKNOWN
 
-    def hear(self, name: str, counter: int, now_ms: int) -> tuple[int, bool]:
-        """Note a message; return how many are missing before it, and whether it was dead.
+    def hear(self, name: str, counter: int, now_ms: int, *, messages: int = 1) -> tuple[int, bool]:
+        """Note messages; return how many are missing before them, and whether it was dead.
 
-        -1 are missing where the node began to count again.
+        `counter` is of the last of them. -1 are missing where the node began to count again.
         """
         topic = self._topics[name]
-        missing = 0 if topic.counter == _UNKNOWN else lost_between(topic.counter, counter)
+        first = (counter - messages + 1) % COUNTER_RANGE
+        missing = 0 if topic.counter == _UNKNOWN else lost_between(topic.counter, first)
         spoke_again = topic.dead
         topic.counter, topic.heard_ms = counter, now_ms
         topic.due_ms, topic.dead = _UNKNOWN, False

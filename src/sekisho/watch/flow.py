@@ -5,7 +5,7 @@ only parsing, matching and one append.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
@@ -130,7 +130,7 @@ def renew_watch(watch: Watch, *, now: datetime, checkpoint: bytes) -> bool:
 
     If the wallets are others now, it is not: the watcher is opened again, with its transactions.
     """
-    _read_on(watch)
+    _read_on(watch, tuple(watch.journal.entries(after_seq=len(watch.entries))))
     read = watch.weighty
     credence = weigh_entries(read, genesis_digest=watch.genesis_digest, now=now)
     if credence.watched != watch.state.book.wallets:
@@ -156,14 +156,13 @@ def read_again(watch: Watch, *, now: datetime) -> bool:
         new = tuple(watch.journal.entries(after_seq=len(watch.entries)))
         if any(each.kind not in _OUR_OWN for each in new):
             return False
-        _read_on(watch)
+        _read_on(watch, new)
     watch.state = replace(watch.state, view_at=now)
     return True
 
 
-def _read_on(watch: Watch) -> None:
-    """Read what was added to the journal."""
-    new = tuple(watch.journal.entries(after_seq=len(watch.entries)))
+def _read_on(watch: Watch, new: Sequence[Entry]) -> None:
+    """Take in what was added to the journal."""
     watch.entries += new
     watch.weighty += filter(matters, new)
     watch.recorded.update({each.entry_id: each for each in new if each.kind in _TAG_OF_ID})

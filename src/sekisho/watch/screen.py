@@ -32,9 +32,9 @@ class Seen:
     def __len__(self) -> int:
         return len(self._txids)
 
-    def txid_of(self, digest: bytes) -> bytes | None:
-        """Return the txid of a transaction whose bytes have this digest, if it was looked at."""
-        return self._bodies.get(digest)
+    def has(self, digest: bytes) -> bool:
+        """Return whether a transaction whose bytes have this digest was looked at."""
+        return digest in self._bodies
 
     def note(self, digest: bytes, txid: bytes) -> None:
         """Note a transaction as looked at."""
@@ -77,7 +77,7 @@ class Screen:
         Raises `BadInputError` for bytes that are none.
         """
         digest = sha256_twice(raw)
-        if self.seen.txid_of(digest) is not None:
+        if self.seen.has(digest):
             return None
         hit = self._sieve.scan_transaction(raw, where).hits
         transaction = parse_transaction(raw, where)

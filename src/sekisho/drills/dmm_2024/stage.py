@@ -67,17 +67,21 @@ class Stage:
     """Of the passes: each has its own id, the same in every replay."""
 
     def put_in_force(
-        self, subject_type: SubjectType, subject_id: str, what: str, document: bytes
+        self,
+        subject_type: SubjectType,
+        subject_id: str,
+        what: str,
+        document: bytes,
+        *,
+        at: datetime = ENROLLED_AT,
     ) -> None:
         """File a document, and have all three departments put it in force."""
-        digest = file_document(self.desk.journal, what, document, actor="drill", now=ENROLLED_AT)
+        digest = file_document(self.desk.journal, what, document, actor="drill", now=at)
         admin = Admin(
             subject_type=subject_type, subject_id=subject_id, previous_digest="", new_digest=digest
         )
-        first = self.ask(
-            admin, f"Put {subject_type.value} {subject_id} in force", ENROLLED_AT, days=7
-        )
-        self.approve(first.digest, ENROLLED_AT)
+        first = self.ask(admin, f"Put {subject_type.value} {subject_id} in force", at, days=7)
+        self.approve(first.digest, at)
 
     def ask(
         self,
