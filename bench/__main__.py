@@ -47,7 +47,8 @@ def main() -> int:
                 failed.append(name)
                 traceback.print_exc()
     WRITTEN.parent.mkdir(exist_ok=True)
-    WRITTEN.write_text(json.dumps(rows, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    kept = with_before(rows) if only else rows
+    WRITTEN.write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     console.print(table(rows))
     for row in rows:
         console.print(f"[bold]{row['name']}[/]: {row['note']}.", highlight=False)
@@ -73,6 +74,13 @@ def checked(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
         if set(row) != set(FIELDS):
             raise RuntimeError(f"a row has the fields {sorted(row)}, not {sorted(FIELDS)}")
     return rows
+
+
+def with_before(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return these rows among those that were written before, each in the place of its name."""
+    before = json.loads(WRITTEN.read_text(encoding="utf-8")) if WRITTEN.exists() else []
+    newest = {row["name"]: row for row in (*before, *rows)}
+    return list(newest.values())
 
 
 def table(rows: list[dict[str, Any]]) -> Table:

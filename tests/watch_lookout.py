@@ -16,6 +16,7 @@ from sekisho.chains.bitcoin.transaction import OutPoint, Transaction, TxOut
 from sekisho.passes.records import Pass, Transfer
 from sekisho.wallets.coins import Holdings, fold_holdings
 from sekisho.wallets.records import Wallet
+from sekisho.watch.listed import Listed
 from sekisho.watch.match import match
 from sekisho.watch.movement import reconstruct
 from sekisho.watch.records import Movement, Verdict, WatchState
@@ -29,7 +30,9 @@ class Lookout:
     holdings: Holdings
     state: WatchState
 
-    def movement(self, transaction: Transaction, *, at: datetime = NOW) -> Movement | None:
+    def movement(
+        self, transaction: Transaction, *, at: datetime = NOW, listed: Listed | None = None
+    ) -> Movement | None:
         wallet = next(iter(self.holdings.book.wallets.values()))
         return reconstruct(
             transaction,
@@ -38,6 +41,7 @@ class Lookout:
             network=network_of_caip2(wallet.chain, "chain"),
             seen_at=at,
             anchors=self.state.by_anchor.keys(),
+            listed=listed,
         )
 
     def verdict(self, transaction: Transaction, *, at: datetime = NOW) -> Verdict:

@@ -178,7 +178,7 @@ def test_what_follows_is_noticed(path: Path) -> None:
 
 def test_a_count_that_lies_makes_no_more_room_than_the_file_could_need(path: Path) -> None:
     path.write_bytes(MAGIC + b"\xff" * 100)
-    assert declared_count(path) == 58
+    assert declared_count(path) == 0
     path.write_bytes(b"")
     assert declared_count(path) == 0
 

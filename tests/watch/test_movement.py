@@ -23,6 +23,7 @@ from world_people import NOW
 from sekisho.chains.bitcoin.networks import Network
 from sekisho.chains.bitcoin.transaction import OutPoint, TxIn, TxOut
 from sekisho.kernel.money import Sat
+from sekisho.wallets.records import OwnScript
 from sekisho.watch.movement import reconstruct, revealed_scripts
 
 FOREIGN = OutPoint(txid="ab" * 32, vout=0)
@@ -39,7 +40,8 @@ def test_what_left_whom_it_paid_and_what_it_cost() -> None:
     movement = watcher.movement(setting.unsigned)
     assert movement is not None
     assert [each.amount_sat for each in movement.inputs] == [50_000_000, 30_000_000]
-    assert [each.own and each.own.index for each in movement.inputs] == [0, 1]
+    owners = [each.own for each in movement.inputs]
+    assert [isinstance(each, OwnScript) and each.index for each in owners] == [0, 1]
     assert movement.inputs[0].addresses == (address_at(setting.wallet),)
     paid = [(each.address, each.amount_sat, each.own is not None) for each in movement.outputs]
     assert paid == [

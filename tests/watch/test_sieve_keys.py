@@ -212,3 +212,14 @@ def test_what_is_left_at_the_end_of_a_segment(left: int) -> None:
         assert members.add([*small, *filling]) == 0
         members.expect(members.keys.table.slots.size)
     assert members.keys.total == len(filling) + len(small)
+
+
+def test_a_batch_that_loses_much_at_the_ends_of_segments() -> None:
+    """Keys of which 1,677 fit into a segment: one more than three segments can hold of them."""
+    random = np.random.default_rng(1)
+    members = KeySet(SEED)
+    large = [random.bytes(40_000) for _ in range(3 * 1677 + 1)]
+    assert members.add(large) == len(large)
+    assert members.keys.end <= members.keys.segments.size * sieve_table.SEGMENT_SIZE
+    assert members.keys.segments.size == 4
+    assert members.add(large) == 0

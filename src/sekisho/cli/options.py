@@ -29,6 +29,13 @@ PassphraseFileOption = Annotated[
 ]
 PassArgument = Annotated[str, typer.Argument(help="The pass's id, or the start of its digest.")]
 ReasonOption = Annotated[str, typer.Option("--reason", help="Why, in your own words.")]
+ScriptsOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--scripts",
+        help="WALLET_ID=FILE of more scripts of a wallet, made by `sekisho watch list`.",
+    ),
+]
 SeenOption = Annotated[
     Path | None,
     typer.Option(

@@ -4,10 +4,17 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    TimeRemainingColumn,
+)
 from rich.progress import TransferSpeedColumn as Speed
 from rich.text import Text
 
@@ -66,15 +73,29 @@ def put_findings(findings: Sequence[Finding], *, style: str = "red") -> None:
 
 
 @contextmanager
-def byte_progress(what: str, *, shown: bool) -> Iterator[Callable[[int, int], None] | None]:
-    """Show a bar of bytes on standard error while people wait; nothing for programs.
+def progress(
+    what: str, *, shown: bool, columns: Sequence[ProgressColumn] = (MofNCompleteColumn(),)
+) -> Iterator[Callable[[int, int], None] | None]:
+    """Show a bar on standard error while people wait; nothing for programs.
 
-    Yields what is to be called with the bytes done and the bytes in all.
+    Yields what is to be called with how much is done and how much there is in all.
     """
     if not shown or not sys.stderr.isatty():
         yield None
         return
-    columns = (f"{what} ", BarColumn(), DownloadColumn(), Speed(), TimeRemainingColumn())
-    with Progress(*columns, console=notes(), transient=True) as progress:
-        task = progress.add_task(what, total=None)
-        yield lambda done, total: progress.update(task, completed=done, total=total)
+    all_columns: tuple[str | ProgressColumn, ...] = (
+        f"{what} ",
+        BarColumn(),
+        *columns,
+        TimeRemainingColumn(),
+    )
+    with Progress(*all_columns, console=notes(), transient=True) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def byte_progress(
+    what: str, *, shown: bool
+) -> AbstractContextManager[Callable[[int, int], None] | None]:
+    """Show a bar of bytes, as `progress` does."""
+    return progress(what, shown=shown, columns=(DownloadColumn(), Speed()))

@@ -1,6 +1,7 @@
 """`sekisho scan`: every movement of our wallets in block files, each with its verdict."""
 
 import secrets
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, TypeAlias
@@ -10,7 +11,7 @@ from rich.text import Text
 
 from sekisho.app import current_time, hold_to_seen, installation, last_checkpoint
 from sekisho.cli.holds import KeeperOption
-from sekisho.cli.options import JsonOption, SeenOption, WorkspaceOption
+from sekisho.cli.options import JsonOption, ScriptsOption, SeenOption, WorkspaceOption
 from sekisho.cli.output import EXIT_NO, byte_progress, put_findings, put_json, say, terminal
 from sekisho.edges.block_files import BlockFiles
 from sekisho.edges.keepers import open_keeper
@@ -24,7 +25,8 @@ from sekisho.passes.spendings import Spending, spending_body
 from sekisho.respond.flow import open_incident
 from sekisho.respond.incident import incident_document
 from sekisho.respond.records import Incident
-from sekisho.watch.flow import Judged, Scan, open_watch, scan_blocks, verdict_document
+from sekisho.watch.flow import Judged, Scan, Watch, open_watch, scan_blocks, verdict_document
+from sekisho.watch.listed import Listed
 from sekisho.watch.raw_block import SEED_SIZE
 from sekisho.watch.records import ALARMS, VerdictKind
 from sekisho.watch.unknown import unknown_coins
@@ -44,6 +46,7 @@ def run(
     xor_key: Annotated[
         str, typer.Option(help="The files' XOR key in hex, if no xor.dat lies beside them.")
     ] = "",
+    scripts: ScriptsOption = None,
     workspace: WorkspaceOption = Path(),
     keeper: KeeperOption = None,
     seen: SeenOption = None,
@@ -61,20 +64,16 @@ def run(
         with installation(workspace) as here:
             hold_to_seen(here, seen)
     found, blocks, incidents = _search(
-        workspace, files, _xor_key(xor_key), keeper_folder=keeper, shown=not json
+        workspace,
+        files,
+        _xor_key(xor_key),
+        scripts=scripts or [],
+        keeper_folder=keeper,
+        shown=not json,
     )
     unread = [*blocks.findings, *found.findings]
     if json:
-        put_json(
-            {
-                "blocks": found.blocks,
-                "transactions": found.transactions,
-                "bytes": blocks.size,
-                "movements": [_movement_json(each, incidents) for each in found.judged],
-                "settled": [spending_body(each) for each in found.settled],
-                "findings": findings_json(unread),
-            }
-        )
+        put_json(_document(found, blocks.size, unread, incidents))
     else:
         _show(found.judged, unread, incidents)
         say(*(_settled_line(each) for each in found.settled))
@@ -91,6 +90,7 @@ def _search(
     files: list[Path],
     xor_key: bytes | None,
     *,
+    scripts: list[str],
     keeper_folder: Path | None,
     shown: bool,
 ) -> tuple[Scan, BlockFiles, Incidents]:
@@ -106,6 +106,7 @@ def _search(
             keeper=keeper,
             checkpoint=last_checkpoint(here),
         )
+        unlisted = _list(watch, scripts) if scripts else []
         blocks = BlockFiles(files, network=here.workspace.network, xor_key=xor_key, progress=show)
         found = scan_blocks(watch, blocks.read, seed=secrets.token_bytes(SEED_SIZE), now=now)
         here.chain.keep([each.movement.transaction for each in found.judged])
@@ -117,7 +118,29 @@ def _search(
             if each.verdict.kind in ALARMS
         }
     unknown = unknown_coins(watch.state.book, watch.outputs.values())
-    return replace(found, findings=(*found.findings, *unknown)), blocks, incidents
+    findings = (*unlisted, *found.findings, *unknown)
+    return replace(found, findings=findings), blocks, incidents
+
+
+def _list(watch: Watch, scripts: list[str]) -> list[Finding]:
+    """Have files of scripts searched for as well; return why some of what they list is not."""
+    from sekisho.cli.lists import Lists  # noqa: PLC0415 - kernels, for no other search
+    from sekisho.watch.sieve import Sieve  # noqa: PLC0415 - the same
+
+    watch.listed = Listed(Sieve(secrets.token_bytes(SEED_SIZE)))
+    with closing(Lists(scripts, watch.state.book.wallets)) as lists:
+        return lists.load(watch.listed, None)
+
+
+def _document(found: Scan, size: int, unread: list[Finding], incidents: Incidents) -> Json:
+    return {
+        "blocks": found.blocks,
+        "transactions": found.transactions,
+        "bytes": size,
+        "movements": [_movement_json(each, incidents) for each in found.judged],
+        "settled": [spending_body(each) for each in found.settled],
+        "findings": findings_json(unread),
+    }
 
 
 def _show(judged: tuple[Judged, ...], unread: list[Finding], incidents: Incidents) -> None:
@@ -146,7 +169,7 @@ def what_moved(judged: Judged) -> str:
     """Return in one line what a movement moved."""
     verdict, wallets = judged.verdict, ", ".join(judged.verdict.wallet_ids)
     if all(spent.own is None for spent in judged.movement.inputs):
-        paid_sat = sum(each.amount_sat for each in judged.movement.outputs if each.own is not None)
+        paid_sat = sum(each.amount_sat for each in judged.movement.outputs if each.pays)
         return f"{format_btc(paid_sat)} BTC to {wallets}"
     fee = "unknown" if verdict.fee_sat is None else f"{format_btc(verdict.fee_sat)} BTC"
     under = f", pass {verdict.pass_id}" if verdict.pass_id else ", no pass"

@@ -8,12 +8,13 @@ import os
 import signal
 import sys
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from queue import Empty, SimpleQueue
 
 from sekisho.app import Installation, current_time
+from sekisho.cli.lists import Lists
 from sekisho.cli.sentry_coins import CoinSearch
 from sekisho.cli.sentry_coverage import Ledger
 from sekisho.cli.sentry_judging import Judging
@@ -72,7 +73,13 @@ class Sentry:
     """The watcher of one workspace. `run` returns when it was told to stop."""
 
     def __init__(
-        self, here: Installation, *, keeper: Keeper | None, voice: Voice, metrics: Metrics
+        self,
+        here: Installation,
+        *,
+        keeper: Keeper | None,
+        voice: Voice,
+        metrics: Metrics,
+        scripts: Sequence[str] = (),
     ) -> None:
         self._here = here
         self._voice = voice
@@ -82,6 +89,7 @@ class Sentry:
         self._notifier = Notifier()
         self._judging = Judging(here, keeper=keeper, told=self._tell)
         self._coins = CoinSearch(here, self._judging)
+        self._lists = Lists(scripts, self._judging.watch.state.book.wallets)
         self._ledger = Ledger(here)
         self._links: dict[str, NodeLink] = {}
         self._feeds: dict[str, Feed] = {}
@@ -103,6 +111,15 @@ class Sentry:
             seen=self._judging.screen.seen,
             now_ms=monotonic_ms(),
         )
+
+    def load(self, show: Callable[[int, int], None] | None) -> None:
+        """Watch all the scripts that files list by now; `show` is told how many were read."""
+        for found in self._lists.load(self._judging.screen.listed, show):
+            self._trouble(found)
+        self._judging.look_at_coins()
+        for wallet_id, count in self._judging.screen.listed.counts.items():
+            facts = {"wallet": wallet_id, "scripts": count}
+            self._voice.line("listed", f"{count:,} listed scripts of {wallet_id}.", facts=facts)
 
     def run(self) -> None:
         """Watch, until SIGTERM or SIGINT."""
@@ -270,6 +287,10 @@ class Sentry:
             self._once(troubles.verdicts_owed(len(self._judging.owed)))
         self._look_for_coins(now_ms)
         self._follow_journal(now_ms)
+        for found in self._lists.follow(self._judging.add_scripts, now_ms):
+            self._trouble(found)
+        if self._lists.is_look_back_due(now_ms) and not self._search_again:
+            self._search_again.extend(self._recent)
         for found in self._nodes.compare(tuple(self._feeds.values()), now_ms):
             self._trouble(found)
         self._cover(now_ms)
@@ -347,6 +368,8 @@ class Sentry:
         metrics.put("blind", int(ledger.is_blind))
         metrics.put("owed_verdicts", len(self._judging.owed))
         metrics.put("scripts", self._judging.screen.scripts)
+        for wallet_id, count in self._judging.screen.listed.counts.items():
+            metrics.put("listed_scripts", count, label("wallet", wallet_id))
         metrics.put("tip_height", 0 if tip is None else tip.height)
         metrics.put("proven_timestamp_seconds", int(ledger.coverage.proven_at.timestamp()))
         age = current_time() - self._judging.watch.state.view_at
@@ -372,12 +395,13 @@ class Sentry:
             "pid": os.getpid(),
             "written": format_instant(current_time()),
             "scripts": self._judging.screen.scripts,
+            "listed": dict(self._judging.screen.listed.counts),
             "owed": len(self._judging.owed),
             "nodes": [
                 {"node": each.node, "height": each.height, "sound": each.is_sound}
                 for each in self._feeds.values()
             ],
-            "findings": [each.as_json() for each in self.why()],
+            "findings": [each.as_json() for each in (*self.why(), *self._lists.why())],
         }
 
     def _stop(self) -> None:
@@ -385,6 +409,7 @@ class Sentry:
         self._notifier.tell("STOPPING=1")
         for link in self._links.values():
             link.stop()
+        self._lists.close()
         self._judging.settle_debts()
         self._ledger.blind([troubles.stopped("watcher")])
         self._ledger.close(self._status())

@@ -22,10 +22,12 @@ from sekisho.watch.flow import (
     renew_watch,
     weigh_parsed,
 )
+from sekisho.watch.listed import each_of, owner_of
 from sekisho.watch.old_coins import learn
 from sekisho.watch.raw_block import SEED_SIZE
 from sekisho.watch.records import ALARMS
 from sekisho.watch.screen import Screen
+from sekisho.watch.sieve import Packed
 
 RENEW_SECONDS = 30
 """How often everything that depends on the time is worked out again: rosters expire."""
@@ -96,6 +98,17 @@ class Judging:
             known = len(self.watch.outputs)
             self._judge(self.screen.block(raw, where), at_us)
 
+    def add_scripts(self, wallet_id: str, scripts: Packed) -> None:
+        """Watch more scripts as a wallet's, and the coins on them that are known by now."""
+        if self.screen.listed.add(wallet_id, scripts):
+            added = set(each_of(scripts))
+            coins = (each for each, out in self.watch.outputs.items() if out.script in added)
+            self.screen.watch(self.watch.state, coins)
+
+    def look_at_coins(self) -> None:
+        """Watch every coin that is known and ours: other scripts are ours by now."""
+        self._show(self.watch.outputs)
+
     def settle_debts(self) -> None:
         """Judge what is owed again."""
         for _ in range(len(self.owed)):
@@ -148,12 +161,13 @@ class Judging:
             now=current_time(),
             keeper=self._keeper,
             checkpoint=last_checkpoint(self._here),
+            listed=self.screen.listed,
         )
 
     def _show(self, outpoints: Iterable[OutPoint]) -> None:
         """Have the screen watch all that is known, and these outpoints where they are ours."""
-        state, outputs = self.watch.state, self.watch.outputs
-        ours = [each for each in outpoints if state.book.own(outputs[each].script) is not None]
+        state, outputs, listed = self.watch.state, self.watch.outputs, self.screen.listed
+        ours = [each for each in outpoints if owner_of(outputs[each].script, state.book, listed)]
         self.screen.watch(state, ours)
 
     def _judge(self, found: Sequence[Transaction], at_us: int) -> None:

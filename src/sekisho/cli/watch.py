@@ -7,9 +7,10 @@ from typing import Annotated
 import typer
 
 from sekisho.app import Installation, current_time, hold_to_seen, installation
+from sekisho.cli import watch_list
 from sekisho.cli.holds import KeeperOption
-from sekisho.cli.options import JsonOption, SeenOption, WorkspaceOption
-from sekisho.cli.output import EXIT_NO, put_findings, put_json, say
+from sekisho.cli.options import JsonOption, ScriptsOption, SeenOption, WorkspaceOption
+from sekisho.cli.output import EXIT_NO, progress, put_findings, put_json, say
 from sekisho.edges.keepers import open_keeper
 from sekisho.edges.node_rpc import NodeAddress, node_address
 from sekisho.edges.watch_file import read_watch_file
@@ -24,6 +25,7 @@ from sekisho.passes.duress import Keeper
 from sekisho.watch.troubles import not_running, stopped
 
 app = typer.Typer(invoke_without_command=True)
+app.command("list")(watch_list.run)
 STALE_SECONDS = 30
 """A watcher that wrote nothing for so long is not there."""
 _NODE = "node"
@@ -48,6 +50,7 @@ def run(
             "--zmq", help="TOPIC=ADDRESS, where it is heard, if not where the node says."
         ),
     ] = None,
+    scripts: ScriptsOption = None,
     metrics_port: Annotated[
         int, typer.Option(min=0, max=65535, help="Serve metrics on this port; 0: do not.")
     ] = 0,
@@ -69,7 +72,15 @@ def run(
     with installation(workspace) as here:
         if seen is not None:
             hold_to_seen(here, seen)
-        _watch(here, addresses, zmq or [], keeper=held, metrics_port=metrics_port, as_json=json)
+        _watch(
+            here,
+            addresses,
+            zmq or [],
+            scripts=scripts or [],
+            keeper=held,
+            metrics_port=metrics_port,
+            as_json=json,
+        )
 
 
 def _watch(
@@ -77,6 +88,7 @@ def _watch(
     addresses: list[NodeAddress],
     zmq: list[str],
     *,
+    scripts: list[str],
     keeper: Keeper | None,
     metrics_port: int,
     as_json: bool,
@@ -91,7 +103,10 @@ def _watch(
     if elsewhere and len(addresses) > 1:
         raise BadInputError("--zmq", "is for one node; several publish where they say")
     metrics = Metrics()
-    sentry = Sentry(here, keeper=keeper, voice=Voice(as_json=as_json), metrics=metrics)
+    voice = Voice(as_json=as_json)
+    sentry = Sentry(here, keeper=keeper, voice=voice, metrics=metrics, scripts=scripts)
+    with progress("Reading scripts", shown=not as_json) as show:
+        sentry.load(show)
     for each in addresses:
         sentry.follow(each, elsewhere)
     page = MetricsPage(metrics_port, metrics.text) if metrics_port else None
@@ -135,6 +150,7 @@ def status(workspace: WorkspaceOption = Path(), *, json: JsonOption = False) -> 
                 "tip_hash": None if tip is None else tip.hash.hex(),
                 "missing_height": coverage.missing_height,
                 "scripts": told.get("scripts"),
+                "listed": told.get("listed"),
                 "owed": told.get("owed"),
                 "pid": pid,
                 "findings": findings_json(found),
@@ -145,12 +161,20 @@ def status(workspace: WorkspaceOption = Path(), *, json: JsonOption = False) -> 
         say(f"Everything is proven to have been seen until {proven}, {lag} seconds ago.")
         if tip is not None:
             say(f"Last block searched: {tip.height:,}, {tip.hash.hex()}.")
+        say(_scripts_line(told))
         for each in _objects(told, "nodes"):
             state = "nothing is in doubt" if each.get("sound") else "in doubt"
             say(f"  {each.get('node')}: block {each.get('height')}, {state}.")
         put_findings(found)
     if found or coverage.blind:
         raise typer.Exit(EXIT_NO)
+
+
+def _scripts_line(told: dict[str, Json]) -> str:
+    listed = told.get("listed")
+    by_wallet = listed.items() if isinstance(listed, dict) else ()
+    of_them = "".join(f", {count} of them listed for {wallet}" for wallet, count in by_wallet)
+    return f"Scripts watched: {told.get('scripts')}{of_them}."
 
 
 def _addresses(nodes: list[str], rpc: str, cookie: Path | None) -> list[NodeAddress]:

@@ -77,6 +77,14 @@ class OwnScript:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ListedScript:
+    """A script that a list names as a wallet's. Nobody signed the list: it gives no power."""
+
+    wallet_id: str
+    script: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Coin:
     """An output on a script of ours."""
 

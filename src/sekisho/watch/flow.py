@@ -27,10 +27,12 @@ from sekisho.passes.duress import Keeper, Stated, hold_of
 from sekisho.passes.evidence import gather_evidence
 from sekisho.passes.spendings import CONFIRMATIONS_MIN, WATCH_SETTLED, Spending, spending_body
 from sekisho.wallets.coins import Holdings, fold_holdings
+from sekisho.wallets.records import OwnScript
 from sekisho.wallets.registry import open_book
 from sekisho.watch.chain_order import in_chain_order
 from sekisho.watch.coverage import COVERAGE_KINDS
 from sekisho.watch.credence import FORMER
+from sekisho.watch.listed import Listed, owner_of
 from sekisho.watch.match import match
 from sekisho.watch.movement import reconstruct
 from sekisho.watch.raw_block import Reading
@@ -71,6 +73,7 @@ class Watch:
     """Those on which a verdict can depend."""
     paid_by: dict[str, tuple[bytes, ...]] = field(default_factory=dict)
     """For each transaction that spends our coins, the foreign scripts that it pays."""
+    listed: Listed | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +93,7 @@ def open_watch(
     now: datetime,
     keeper: Keeper | None = None,
     checkpoint: bytes = b"",
+    listed: Listed | None = None,
 ) -> Watch:
     """Gather the state. Raises `BadInputError` if no wallet is in force: nothing to watch.
 
@@ -122,6 +126,7 @@ def open_watch(
         entries=entries,
         weighty=[each for each in entries if matters(each)],
         paid_by=dict(holdings.paid_by),
+        listed=listed,
     )
 
 
@@ -196,6 +201,7 @@ def weigh_parsed(
         network=watch.network,
         seen_at=now,
         anchors=watch.state.by_anchor.keys(),
+        listed=watch.listed,
     )
     if movement is None:
         return None
@@ -302,7 +308,7 @@ def _follow(watch: Watch, movement: Movement, verdict: Verdict) -> None:
     transaction = movement.transaction
     for vout, output in enumerate(transaction.outputs):
         watch.outputs[OutPoint(txid=transaction.txid, vout=vout)] = output
-    if any(each.own is not None for each in movement.inputs):
+    if any(isinstance(each.own, OwnScript) for each in movement.inputs):
         foreign = [each.script for each in movement.outputs if each.own is None]
         watch.paid_by[transaction.txid] = tuple(foreign)
     used = [each.own for each in movement.outputs if each.own is not None]
@@ -342,12 +348,12 @@ def scan_blocks(watch: Watch, read: Reading, *, seed: bytes, now: datetime) -> S
     from sekisho.watch.sieve import Sieve  # noqa: PLC0415 - as said
     from sekisho.watch.sweep import Sweep  # noqa: PLC0415 - as said
 
-    sieve = Sieve(seed)
+    sieve = Sieve(seed) if watch.listed is None else watch.listed.sieve
     sieve.watch_scripts(watch.state.book.by_script)
     sieve.watch_outpoints(
         outpoint
         for outpoint, output in watch.outputs.items()
-        if watch.state.book.own(output.script) is not None
+        if owner_of(output.script, watch.state.book, watch.listed) is not None
     )
     sieve.watch_outpoints(watch.state.by_anchor)
     sweep = Sweep(sieve, read)

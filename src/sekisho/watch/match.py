@@ -67,7 +67,7 @@ def _is_spent_of_ours(spent: MovedInput, state: WatchState) -> bool:
 
 def _incoming(movement: Movement, state: WatchState) -> Verdict:
     """Return the verdict on a movement that spends nothing of ours."""
-    received_sat = sum(each.amount_sat for each in movement.outputs if each.own is not None)
+    received_sat = sum(each.amount_sat for each in movement.outputs if each.pays)
     if received_sat <= DUST_SAT:
         payers = [address for each in movement.inputs for address in each.addresses]
         paid = [each.address for each in movement.outputs if each.own is None]
@@ -239,7 +239,7 @@ def _verdict(
     kind: VerdictKind, movement: Movement, pass_id: str, findings: list[Finding]
 ) -> Verdict:
     spent = {each.own.wallet_id for each in movement.inputs if each.own is not None}
-    paid = {each.own.wallet_id for each in movement.outputs if each.own is not None}
+    paid = {each.pays for each in movement.outputs if each.pays}
     return Verdict(
         kind=kind,
         txid=movement.transaction.txid,

@@ -15,6 +15,7 @@ _ABOUT: Final = {
     "blind": ("gauge", "1 while it is not proven that everything is seen."),
     "owed_verdicts": ("gauge", "Verdicts that could not be made durable yet."),
     "scripts": ("gauge", "Scripts that are watched."),
+    "listed_scripts": ("gauge", "Those of them that files list, by wallet."),
     "tip_height": ("gauge", "Height of the newest block that was searched."),
     "proven_timestamp_seconds": ("gauge", "Until when everything is proven to have been seen."),
     "view_age_seconds": ("gauge", "Age of the view of the journal."),

@@ -9,7 +9,7 @@ from sekisho.chains.bitcoin.transaction import OutPoint, Transaction, TxOut
 from sekisho.kernel.finding import Finding
 from sekisho.kernel.money import Sat
 from sekisho.passes.records import Transfer
-from sekisho.wallets.records import OwnScript
+from sekisho.wallets.records import ListedScript, OwnScript
 from sekisho.wallets.registry import ScriptBook
 
 
@@ -55,7 +55,7 @@ class MovedInput:
     script: bytes | None
     addresses: tuple[str, ...]
     """Of the proven script, else of the scripts that the input itself reveals."""
-    own: OwnScript | None
+    own: OwnScript | ListedScript | None
     """Ours by the proven script, or by the script that the input itself reveals."""
 
 
@@ -68,6 +68,15 @@ class MovedOutput:
     script: bytes
     amount_sat: Sat
     own: OwnScript | None
+    """Ours by a descriptor. What is paid to any other script has left us."""
+    listed: ListedScript | None = None
+    """A payment from others to it is a deposit; it makes nothing else of an output."""
+
+    @property
+    def pays(self) -> str:
+        """Return the id of the wallet that this pays if others pay; empty if it is none."""
+        paid = self.own or self.listed
+        return "" if paid is None else paid.wallet_id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

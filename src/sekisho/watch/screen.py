@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 
 from sekisho.chains.bitcoin.digests import sha256_twice
 from sekisho.chains.bitcoin.transaction import OutPoint, Transaction, parse_transaction
+from sekisho.watch.listed import Listed
 from sekisho.watch.records import WatchState
 from sekisho.watch.sieve import Sieve
 
@@ -56,6 +57,7 @@ class Screen:
     def __init__(self, seed: bytes) -> None:
         self.seen = Seen()
         self._sieve = Sieve(seed)
+        self.listed = Listed(self._sieve)
         self._reach: object = None
 
     @property

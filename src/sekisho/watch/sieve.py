@@ -12,7 +12,7 @@ The merkle root is not checked here: a block that was changed on disk is noticed
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,9 @@ from sekisho.watch import sieve_kernel as kernel
 from sekisho.watch.raw_block import SEED_SIZE
 from sekisho.watch.sieve_keys import KeySet
 from sekisho.watch.sieve_memory import Bytes
+
+Packed: TypeAlias = tuple[Bytes, NDArray[np.int64]]
+"""Scripts, one after another, and their sizes."""
 
 _REASONS: Final = {
     kernel.ENDS_EARLY: "it goes on beyond the end",
@@ -78,6 +81,15 @@ class Sieve:
     def scripts(self) -> int:
         """How many scripts are watched."""
         return self._scripts.keys.total
+
+    @property
+    def end(self) -> int:
+        """The position after the last watched script: of what is added next, at the least."""
+        return self._scripts.keys.end
+
+    def position_of(self, script: bytes) -> int:
+        """Return the position of a watched script, byte for byte this one; else `NOWHERE`."""
+        return self._scripts.position_of(script)
 
     @property
     def outpoints(self) -> int:

@@ -84,6 +84,11 @@ class KeySet:
         self.keys = self.keys._replace(total=total, end=end)
         return total - before
 
+    def position_of(self, member: bytes) -> int:
+        """Return where a member stands, or `NOWHERE`: at or after the end before it was added."""
+        data = np.frombuffer(member, np.uint8)
+        return int(table.position_of(self.keys, data))
+
     def expect(self, count: int) -> None:
         """Make room for `count` more at once, which is faster than a little with each."""
         after = self.keys.total + count

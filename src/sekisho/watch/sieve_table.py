@@ -36,6 +36,7 @@ KEY_SIZE_MAX: Final = 0xFFFE
 SIZE_SIZE: Final = 2
 FIRST: Final = 2
 """The position of the first key: 0 is what an empty slot holds."""
+NOWHERE: Final = -1
 
 _NO_MORE: Final = 0xFFFF
 """In place of a size: the next key lies in the next segment."""
@@ -131,6 +132,20 @@ def place_of(keys: Keys, at: int, size: int, mix: np.uint64) -> tuple[bool, int]
         if slot == slots.size:
             slot = 0
     return False, slot
+
+
+@compiled
+def position_of(keys: Keys, data: Bytes) -> int:
+    """Return the position of the key that is all of `data`, or `NOWHERE`.
+
+    Keys that were put in later have larger positions.
+    """
+    if data.size > KEY_SIZE_MAX or keys.sizes[data.size] == 0:
+        return NOWHERE
+    at = address_of(data)
+    mix = hash_at(at, data.size, address_of(keys.secret))
+    there, slot = place_of(keys, at, data.size, mix)
+    return signed(keys.table.slots[slot] & _POSITION) if there else NOWHERE
 
 
 @compiled

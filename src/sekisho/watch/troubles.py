@@ -71,3 +71,18 @@ def stopped(subject: str) -> Finding:
 def not_running(subject: str, last_seen_at: datetime) -> Finding:
     """Say that no watcher is there, and none was told to stop."""
     return finding("watch.not_running", subject, last_seen_at=format_instant(last_seen_at))
+
+
+def scripts_unreadable(path: str, reason: str) -> Finding:
+    """Say that what a file of scripts lists from some place on is not watched."""
+    return finding("watch.scripts_unreadable", path, reason=reason)
+
+
+def scripts_unfinished(path: str) -> Finding:
+    """Say that a file of scripts ends in the middle of what somebody was writing."""
+    return finding("watch.scripts_unfinished", path)
+
+
+def scripts_replaced(path: str) -> Finding:
+    """Say that another file lies where one of scripts did, or that it became shorter."""
+    return finding("watch.scripts_replaced", path)
