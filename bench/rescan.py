@@ -58,7 +58,9 @@ def measure() -> list[dict[str, Any]]:
             theirs.append(_rescan(node))
         found = node.rpc("getwalletinfo", wallet=WALLET)["txcount"]
     if {each["hits"] for each in ours} != {found} or found != FULL // 10:
-        raise RuntimeError(f"of {FULL // 10} payments we found {ours[0]['hits']}, the node {found}")
+        raise RuntimeError(
+            f"of {FULL // 10} payments we found {ours[0]['hits']}, the node {found}"
+        )
     paces = [size / each["seconds"] / 1e6 for each in ours]
     pace, peer = statistics.median(paces), statistics.median(size / each / 1e6 for each in theirs)
     return [
