@@ -41,6 +41,7 @@ def keep(office: Office, *, age_seconds: int = 0, blind: bool = False, why: str 
         "pid": 7,
         "written": format_instant(now),
         "scripts": 40,
+        "listed": {"cold-1": 30},
         "owed": 0,
         "nodes": [{"node": "node", "height": 800, "sound": not why}],
         "findings": [finding(why, "node", height=9).as_json()] if why else [],
@@ -56,6 +57,8 @@ def test_a_watcher_that_sees_is_said_to(office: Office) -> None:
     code, told = office.told("watch", "status")
     assert code == 0
     assert "Last block searched: 800" in told
+    assert "Scripts watched: 40, 30 of them listed for cold-1." in told
+    assert said["listed"] == {"cold-1": 30}
     assert "node: block 800, nothing is in doubt" in told
 
 
@@ -101,6 +104,7 @@ def test_a_damaged_file_is_said_and_does_not_keep_anybody_from_watching(
         (["--node", "a"], "--node"),
         (["--node", "a=http://127.0.0.1:1,c", "--node", "a=http://127.0.0.1:2,c"], "--node"),
         (["--cookie", "c", "--zmq", "hashtx=tcp://127.0.0.1:1"], "--zmq"),
+        (["--cookie", "c", "--scripts", "warm-1=deposits"], "--scripts"),
         (["--cookie", "c", "--zmq", "rawtx=http://127.0.0.1:1"], "--zmq"),
         (
             [
