@@ -91,7 +91,7 @@ def measure(
                 cases.append(idle)
                 if scripts == sizes[-1] and blocks:
                     cases += steal_in_blocks(
-                        chain, watcher, scene, scripts, blocks=blocks, address=addresses["rawtx"]
+                        chain, watcher, scene, idle, blocks=blocks, address=addresses["rawtx"]
                     )
     peers = measure_peers(peer_sizes)
     return rows(cases, peers)
@@ -163,11 +163,13 @@ def steal_idly(chain: Chain, watcher: Watcher, thefts: Sequence[Made], case: Cas
 
 
 def steal_in_blocks(
-    chain: Chain, watcher: Watcher, scene: Scene, scripts: int, *, blocks: int, address: str
+    chain: Chain, watcher: Watcher, scene: Scene, idle: Case, *, blocks: int, address: str
 ) -> tuple[Case, Case]:
     """Have blocks published in which there are thefts, and steal while they are."""
-    within = Case("in a block", scripts)
-    beside = Case("beside a block", scripts)
+    beside, within = (
+        Case(name, idle.scripts, ready_seconds=idle.ready_seconds)
+        for name in ("beside a block", "in a block")
+    )
     ear = Ear(address)
     coins = chain.fan(BLOCK_TRANSACTIONS)
     for _ in range(blocks):
