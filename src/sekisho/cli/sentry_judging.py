@@ -10,7 +10,7 @@ from sekisho.chains.bitcoin.transaction import OutPoint, Transaction
 from sekisho.edges.node_feed import monotonic_us
 from sekisho.kernel.errors import BadInputError, WorldError
 from sekisho.passes.duress import Keeper
-from sekisho.respond.flow import open_incident
+from sekisho.respond.flow import INCIDENT_OPENED, open_incident
 from sekisho.respond.records import Incident
 from sekisho.watch.chain_order import in_chain_order
 from sekisho.watch.flow import (
@@ -44,7 +44,7 @@ class Judging:
         self.watch = self._opened()
         self.owed: deque[tuple[Transaction, int]] = deque()
         """What could not be made durable yet, with the moment of its message."""
-        self._said: set[str] = {each.entry_id for each in self.watch.recorded.values()}
+        self._said = _said_before(self.watch)
         self._loose: list[bytes] = []
         self._others = False
         """Other wallets are watched than when that was last asked."""
@@ -198,3 +198,21 @@ class Judging:
         except (WorldError, BadInputError):
             return True
         return False
+
+
+def _said_before(watch: Watch) -> set[str]:
+    """Return the ids of verdicts that somebody was told of.
+
+    A watcher that was killed between a verdict and its incident told nobody. The transaction is
+    looked at again: it is in the mempool still, or in a block that does not count as searched.
+    """
+    opened = {
+        str(each.body.get("recognised_by"))
+        for each in watch.entries
+        if each.kind == INCIDENT_OPENED
+    }
+    return {
+        each.entry_id
+        for each in watch.recorded.values()
+        if str(each.body.get("verdict")) not in ALARMS or each.hash.hex() in opened
+    }
