@@ -49,7 +49,7 @@ BLOCKS = 25
 IN_BLOCK = 2
 """Thefts that are first seen inside a block, and as many that arrive while it is published."""
 BLOCK_TRANSACTIONS = 4_000
-PEER_SIZES = (10_000, 100_000, 1_000_000)
+PEER_SIZES = (10_000, 1_000_000)
 PEER_THEFTS = 200
 PATIENCE_SECONDS = 60
 _NO_NEWS = frozenset({"watch.node_lost", "watch.node_unheard", "watch.node_topic_silent"})

@@ -62,7 +62,7 @@ def notified(scripts: int, thefts: int) -> PeerTimes:
 
             took_ms = stolen(chain, purse, coins, heard)
             return PeerTimes(
-                name=f"walletnotify, {scripts // 1_000}k scripts",
+                name=f"walletnotify, {scripts:,} scripts",
                 scripts=scripts,
                 took_ms=took_ms,
                 peak_mb=node_peak_mb(chain),

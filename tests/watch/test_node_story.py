@@ -17,6 +17,8 @@ from node_world import (
 from parts.bitcoind import COOKIE
 from signer_world import COLD, MINER, PAYEE
 
+from sekisho.edges.node_feed import monotonic_us
+
 pytestmark = [
     pytest.mark.bitcoind,
     pytest.mark.xdist_group("bitcoind"),
@@ -76,8 +78,11 @@ def test_a_theft_is_an_alarm_and_its_loss_is_seen_by_the_counter(
         closing(Proxy(exchange.addresses)) as proxy,
         watching(exchange, *proxy.options()) as watcher,
     ):
+        called_us = monotonic_us()
         seen = exchange.steal(coins[0])
-        assert watcher.wait("alarm", txid=seen)["verdict"] == "unmatched"
+        alarm = watcher.wait("alarm", txid=seen)
+        assert alarm["verdict"] == "unmatched"
+        assert called_us < alarm["heard_us"] < monotonic_us() - alarm["took_us"]
         assert exchange.verdicts(seen) == ["unmatched"]
 
         proxy.drop["rawtx"] = 1
@@ -117,6 +122,7 @@ def test_a_notifier_that_died_is_noticed_and_nothing_missed(
         after = len(watcher.events)
         again = exchange.steal(coins[1])
         watcher.wait("alarm", txid=again)
+        exchange.mine()  # what was said while it subscribed anew is lost; now it speaks again
         watcher.wait("seeing", after=after)
     blind, seeing = last(exchange, "watch.blind"), last(exchange, "watch.seeing")
     assert (blind["from"], seeing["complete"]) == (seeing["from"], True)

@@ -10,7 +10,7 @@ from sekisho.chains.bitcoin.transaction import OutPoint, Transaction
 from sekisho.edges.node_feed import monotonic_us
 from sekisho.kernel.errors import BadInputError, WorldError
 from sekisho.passes.duress import Keeper
-from sekisho.respond.flow import open_incident
+from sekisho.respond.flow import INCIDENT_OPENED, open_incident
 from sekisho.respond.records import Incident
 from sekisho.watch.chain_order import in_chain_order
 from sekisho.watch.flow import (
@@ -47,10 +47,12 @@ class Judging:
         self.watch = self._opened()
         self.owed: deque[tuple[Transaction, int]] = deque()
         """What could not be made durable yet, with the moment of its message."""
-        self._said: set[str] = {each.entry_id for each in self.watch.recorded.values()}
+        self._said = _said_before(self.watch)
         self._loose: list[bytes] = []
         self._others = False
         """Other wallets or coins are watched than when that was last asked."""
+        self._is_read = False
+        """The journal was read since what is being judged was heard."""
         self._renewed_at = current_time()
         self._show(self.watch.outputs)
 
@@ -173,35 +175,31 @@ class Judging:
     def _judge(self, found: Sequence[Transaction], at_us: int) -> None:
         """Judge each, what makes a coin before what spends it, and learn its coins."""
         ordered = in_chain_order({each.txid: each for each in found}) if len(found) > 1 else found
-        is_current = False
+        self._is_read = False
         for transaction in ordered:
             try:
-                is_current = self._judge_one(transaction, at_us, is_current=is_current)
+                self._judge_one(transaction, at_us)
             except WorldError:
                 self.owed.append((transaction, at_us))
 
-    def _judge_one(self, transaction: Transaction, at_us: int, *, is_current: bool) -> bool:
-        """Judge one; return whether the journal was read since these transactions were heard."""
+    def _judge_one(self, transaction: Transaction, at_us: int) -> None:
         weighed = weigh_parsed(self.watch, transaction, now=current_time())
         spends_ours = weighed is None or any(each.own for each in weighed[0].inputs)
-        if spends_ours and not is_current:
-            is_current = True
-            if not self._is_current():
-                # What the gate let through a moment ago stands in the journal by now.
-                weighed = weigh_parsed(self.watch, transaction, now=current_time())
+        if spends_ours and not self._is_current():
+            # What the gate let through a moment ago stands in the journal by now.
+            weighed = weigh_parsed(self.watch, transaction, now=current_time())
         if weighed is None:
-            return is_current
+            return
         judged = record_verdict(self.watch, *weighed, now=current_time())
         took_us = max(monotonic_us() - at_us, 0)
         self._here.chain.keep([transaction])
         count = range(len(transaction.outputs))
         self._show(OutPoint(txid=transaction.txid, vout=each) for each in count)
         if judged.entry.entry_id in self._said:
-            return is_current
+            return
         self._said.add(judged.entry.entry_id)
         incident = self._incident(judged) if judged.verdict.kind in ALARMS else None
         self._told(judged, incident, at_us, took_us)
-        return is_current
 
     def _incident(self, judged: Judged) -> Incident:
         return open_incident(
@@ -215,8 +213,12 @@ class Judging:
     def _is_current(self) -> bool:
         """Return whether the journal holds nothing that the view does not; renew it if it does.
 
-        Where the journal cannot be read the view grows old, and the verdict says so.
+        Where the journal cannot be read the view grows old, and the verdict says so. It is read
+        once for all that came together: what the gate let through of it stands there by then.
         """
+        if self._is_read:
+            return True
+        self._is_read = True
         try:
             if read_again(self.watch, now=current_time()):
                 return True
@@ -224,3 +226,21 @@ class Judging:
         except (WorldError, BadInputError):
             return True
         return False
+
+
+def _said_before(watch: Watch) -> set[str]:
+    """Return the ids of verdicts that somebody was told of.
+
+    A watcher that was killed between a verdict and its incident told nobody. The transaction is
+    looked at again: it is in the mempool still, or in a block that does not count as searched.
+    """
+    opened = {
+        str(each.body.get("recognised_by"))
+        for each in watch.entries
+        if each.kind == INCIDENT_OPENED
+    }
+    return {
+        each.entry_id
+        for each in watch.recorded.values()
+        if str(each.body.get("verdict")) not in ALARMS or each.hash.hex() in opened
+    }
