@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from queue import Empty, SimpleQueue
 
 from sekisho.app import Installation, current_time
+from sekisho.cli.sentry_beats import Beats
 from sekisho.cli.sentry_coverage import Ledger
 from sekisho.cli.sentry_judging import Judging
 from sekisho.cli.sentry_words import Voice
@@ -65,7 +66,13 @@ class Sentry:
     """The watcher of one workspace. `run` returns when it was told to stop."""
 
     def __init__(
-        self, here: Installation, *, keeper: Keeper | None, voice: Voice, metrics: Metrics
+        self,
+        here: Installation,
+        *,
+        keeper: Keeper | None,
+        voice: Voice,
+        metrics: Metrics,
+        beats: Beats | None = None,
     ) -> None:
         self._here = here
         self._voice = voice
@@ -74,7 +81,8 @@ class Sentry:
         self._stopping = False
         self._notifier = Notifier()
         self._judging = Judging(here, keeper=keeper, told=self._tell)
-        self._ledger = Ledger(here)
+        self._ledger = Ledger(here, watcher_id="" if beats is None else beats.watcher_id)
+        self._beats = beats
         self._links: dict[str, NodeLink] = {}
         self._feeds: dict[str, Feed] = {}
         self._nodes = Nodes()
@@ -211,6 +219,8 @@ class Sentry:
     def _tell(self, judged: Judged, incident: Incident | None, took_us: int) -> None:
         self._metrics.took(took_us)
         self._metrics.count("verdicts_total", label("verdict", judged.verdict.kind.value))
+        for each in judged.cold:
+            self._metrics.count("cold_moves_total", label("wallet", each.subject))
         self._voice.judged(judged, incident, took_us)
 
     def _trouble(self, found: Finding) -> None:
@@ -237,6 +247,8 @@ class Sentry:
         for found in self._nodes.compare(tuple(self._feeds.values()), now_ms):
             self._trouble(found)
         self._cover(now_ms)
+        if self._beats is not None:
+            self._beats.tick(self._ledger, self._judging)
         if self._posts.empty() and self._search_again:
             data, where = self._search_again.popleft()
             self._judging.block(data, where, monotonic_us())
@@ -332,6 +344,7 @@ class Sentry:
                 for each in self._feeds.values()
             ],
             "findings": [each.as_json() for each in self.why()],
+            "peers": [] if self._beats is None else self._beats.status(),
         }
 
     def _stop(self) -> None:
