@@ -66,6 +66,7 @@ PURE_BY_PLACE: dict[str, dict[str, str]] = {
     },
     "gate/attest": {"btclib": "a signed message by libsecp256k1, with a nonce of RFC 6979"},
     "gate/read_embit": {"embit": "the other reading of a PSBT"},
+    "watch/beat": {"cryptography": "Ed25519 over heartbeats"},
     "watch/credence": {"cryptography": "the watcher verifies approvals itself"},
     "watch/voices": {"cryptography": "and hears statements itself"},
     "watch/sieve": {"numpy": "the flat arrays of the scan"},

@@ -114,3 +114,15 @@ def test_the_journal_is_told_each_hour() -> None:
     due = replace(SEEN, proven_at=SEEN.told_at + COVERED_EVERY)
     assert is_told_due(due)
     assert not is_told_due(told(due))
+
+
+def test_what_another_watcher_of_the_journal_saw_is_not_ones_own() -> None:
+    ours = {"watcher": "tokyo", **covered_body(SEEN, TIP, first_height=1)}
+    theirs = {"watcher": "osaka", **blind_body(replace(SEEN, proven_at=NOW), TIP, [])}
+    journal = entries((WATCH_COVERED, ours), (WATCH_BLIND, theirs))
+    found = [coverage_of(journal, watcher_id=each) for each in ("tokyo", "osaka", "")]
+    assert [each and (each.blind, each.proven_at) for each in found] == [
+        (False, SEEN.proven_at),
+        (True, NOW),
+        None,
+    ]

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from gate_scene import honest, scene
@@ -25,7 +26,8 @@ from sekisho.passes.lease import (
 from sekisho.passes.policy.records import Leases
 from sekisho.passes.records import SubjectType
 from sekisho.wallets.order import Order, OrderKind, order_bytes
-from sekisho.watch.granting import Enrolled, Outlook, grant, outlook_of
+from sekisho.watch.beat import Beat, KnownWatcher, Sight, sign_beat
+from sekisho.watch.granting import Enrolled, Outlook, grant, outlook_of, watcher_findings
 
 ATTEMPT = honest(scene())
 WORLD = ATTEMPT.scene.world
@@ -231,3 +233,74 @@ def test_what_came_while_people_signed_a_lift_is_not_lifted() -> None:
 def test_a_verdict_that_is_no_word_is_no_alarm() -> None:
     odd: dict[str, Json] = {"txid": "ab" * 32, "verdict": ["unmatched"]}
     assert refused(REQUEST, None, looked_at(record(WORLD, "watch.judged", odd))) == []
+
+
+# The granter's own watcher -----------------------------------------------------------------------
+
+QUESTION = bytes(range(32))
+SEEN = Sight(
+    proven_at=NOW,
+    view_at=NOW,
+    blind=False,
+    owed=0,
+    tip_hash="11" * 32,
+    tip_height=900_000,
+    journal=extent_of(rows_of(entries_of(WORLD))),
+)
+
+
+def unsure(
+    *,
+    key: str = "osaka",
+    question: bytes = QUESTION,
+    genesis: str = ATTEMPT.genesis,
+    **sight: Any,  # noqa: ANN401 - the fields of Sight
+) -> list[str]:
+    """Return what the granter has against the word of its watcher."""
+    said = Beat(
+        genesis_digest=genesis,
+        watcher_id="osaka",
+        number=7,
+        question=question,
+        at=NOW,
+        sight=replace(SEEN, **sight),
+    )
+    known = KnownWatcher(
+        watcher_id="osaka", public_key=key_of("osaka").public_key().public_bytes_raw()
+    )
+    signed, entries = sign_beat(said, key_of(key)), entries_of(judged(WORLD, "matched"))
+    found = watcher_findings(known, signed, QUESTION, entries, genesis_digest=ATTEMPT.genesis)
+    return [each.code.removeprefix("watch.") for each in found]
+
+
+def test_a_watcher_that_sees_everything_stops_nothing() -> None:
+    assert unsure() == []
+
+
+def test_without_its_word_given_just_then_there_is_no_lease() -> None:
+    known = KnownWatcher(watcher_id="osaka", public_key=bytes(32))
+    [found] = watcher_findings(known, None, QUESTION, (), genesis_digest=ATTEMPT.genesis)
+    assert found.code == "watch.watcher_silent"
+    for said in (
+        unsure(key="mallory"),
+        unsure(question=bytes(32)),
+        unsure(question=b""),
+        unsure(genesis="cd" * 32),
+    ):
+        assert said == ["watcher_silent"]
+    outlook = replace(looked_at(WORLD), alarms=(found,))
+    assert refused(REQUEST, None, outlook) == ["watch.watcher_silent"]
+
+
+def test_one_that_does_not_see_everything_stops_every_gate() -> None:
+    old = NOW - timedelta(seconds=61)
+    for sight in ({"blind": True}, {"owed": 1}, {"proven_at": old}, {"view_at": old}):
+        assert unsure(**sight) == ["watcher_blind"]
+    assert unsure(proven_at=NOW - timedelta(seconds=60)) == []
+
+
+def test_one_that_reads_another_journal_stops_every_gate() -> None:
+    other = extent_of(rows_of(entries_of(judged(WORLD, "unmatched"))))
+    longer = extent_of(rows_of(entries_of(judged(judged(WORLD, "matched"), "matched", "cd" * 32))))
+    for journal in (other, longer):
+        assert unsure(journal=journal) == ["watcher_of_another_journal"]

@@ -14,6 +14,7 @@ from sekisho.passes.records import Admin
 from sekisho.watch.credence import FORMER
 from sekisho.watch.records import VerdictKind
 from sekisho.watch.state import (
+    OF_STRANGERS,
     VIEW_AGE_MAX_SECONDS,
     WATCH_JUDGED,
     by_anchor,
@@ -126,7 +127,7 @@ def test_every_address_that_our_wallets_paid_is_known_but_for_alarms() -> None:
         body = {"verdict": verdict.value, "pass_id": "", "txid": paid.txid}
         world = record(setting.registered, WATCH_JUDGED, {**body})
         state = lookout(world, [setting.wallet], seen).state
-        harmless = {VerdictKind.MATCHED, VerdictKind.REPLACEMENT, VerdictKind.DEPOSIT}
+        harmless = {VerdictKind.MATCHED, VerdictKind.REPLACEMENT, *OF_STRANGERS}
         assert (LOOKALIKE in state.known_addresses) == (verdict in harmless)
 
 

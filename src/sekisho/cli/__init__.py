@@ -31,6 +31,7 @@ from sekisho.cli import (
     wallet_keys,
     wallets,
     watch,
+    watchers,
 )
 from sekisho.cli.output import (
     EXIT_BAD_INPUT,
@@ -73,6 +74,7 @@ for orders_or_inbox in (orders, inbox):
 app.add_typer(gate.app, name="gate")
 app.add_typer(lease.app, name="lease")
 app.command("scan")(scan.run)
+watch.app.add_typer(watchers.app)
 app.add_typer(watch.app, name="watch")
 app.add_typer(journal.app, name="journal")
 

@@ -12,11 +12,19 @@ from rich.text import Text
 from sekisho.app import current_time, hold_to_seen, installation, last_checkpoint
 from sekisho.cli.holds import KeeperOption
 from sekisho.cli.options import JsonOption, ScriptsOption, SeenOption, WorkspaceOption
-from sekisho.cli.output import EXIT_NO, byte_progress, put_findings, put_json, say, terminal
+from sekisho.cli.output import (
+    EXIT_NO,
+    byte_progress,
+    language,
+    put_findings,
+    put_json,
+    say,
+    terminal,
+)
 from sekisho.edges.block_files import BlockFiles
 from sekisho.edges.keepers import open_keeper
 from sekisho.kernel.canonical import Json
-from sekisho.kernel.catalogue import findings_json
+from sekisho.kernel.catalogue import findings_json, says
 from sekisho.kernel.errors import BadInputError
 from sekisho.kernel.finding import Finding
 from sekisho.kernel.instants import format_instant
@@ -150,6 +158,8 @@ def _show(judged: tuple[Judged, ...], unread: list[Finding], incidents: Incident
         headline.append(verdict.txid)
         terminal().print(headline)
         say(f"  {what_moved(each)}")
+        for cold in each.cold:
+            terminal().print(Text(f"  COLD: {says(cold, language())}", style="bold magenta"))
         put_findings(verdict.findings)
         if verdict.txid in incidents:
             say(*_incident_lines(incidents[verdict.txid]))
@@ -202,6 +212,7 @@ def _movement_json(judged: Judged, incidents: Incidents) -> Json:
     return {
         **verdict_document(judged.verdict),
         "findings": findings_json(judged.verdict.findings),
+        "cold": findings_json(judged.cold),
         "entry": judged.entry.hash.hex(),
         "incident": None if incident is None else incident_document(incident),
     }

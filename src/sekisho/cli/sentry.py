@@ -16,6 +16,7 @@ from queue import Empty, SimpleQueue
 
 from sekisho.app import Installation, current_time
 from sekisho.cli.lists import Lists
+from sekisho.cli.sentry_beats import Beats
 from sekisho.cli.sentry_coins import CoinSearch
 from sekisho.cli.sentry_coverage import Ledger
 from sekisho.cli.sentry_judging import Judging
@@ -81,6 +82,7 @@ class Sentry:
         voice: Voice,
         metrics: Metrics,
         scripts: Sequence[str] = (),
+        beats: Beats | None = None,
     ) -> None:
         self._here = here
         self._voice = voice
@@ -91,7 +93,8 @@ class Sentry:
         self._judging = Judging(here, keeper=keeper, told=self._tell)
         self._coins = CoinSearch(here, self._judging)
         self._lists = Lists(scripts, self._judging.watch.state.book.wallets)
-        self._ledger = Ledger(here)
+        self._ledger = Ledger(here, watcher_id="" if beats is None else beats.watcher_id)
+        self._beats = beats
         self._links: dict[str, NodeLink] = {}
         self._feeds: dict[str, Feed] = {}
         self._nodes = Nodes()
@@ -264,6 +267,8 @@ class Sentry:
     ) -> None:
         self._metrics.took(took_us)
         self._metrics.count("verdicts_total", label("verdict", judged.verdict.kind.value))
+        for each in judged.cold:
+            self._metrics.count("cold_moves_total", label("wallet", each.subject))
         self._voice.judged(judged, incident, heard_us, took_us)
 
     def _trouble(self, found: Finding) -> None:
@@ -295,6 +300,8 @@ class Sentry:
         for found in self._nodes.compare(tuple(self._feeds.values()), now_ms):
             self._trouble(found)
         self._cover(now_ms)
+        if self._beats is not None:
+            self._beats.tick(self._ledger, self._judging)
         if self._posts.empty() and self._search_again:
             data, where = self._search_again.popleft()
             self._judging.block(data, where, monotonic_us())
@@ -403,6 +410,7 @@ class Sentry:
                 for each in self._feeds.values()
             ],
             "findings": [each.as_json() for each in (*self.why(), *self._lists.why())],
+            "peers": [] if self._beats is None else self._beats.status(),
         }
 
     def _stop(self) -> None:

@@ -35,14 +35,15 @@ _NO_BLOCK = Header(hash=bytes(32), prev_hash=bytes(32), height=0)
 class Ledger:
     """The coverage of one workspace's watcher. It begins with what was there before."""
 
-    def __init__(self, here: Installation) -> None:
+    def __init__(self, here: Installation, *, watcher_id: str = "") -> None:
         self._here = here
+        self._who: dict[str, Json] = {"watcher": watcher_id} if watcher_id else {}
         self._saved_ms = 0
         self._saver = ThreadPoolExecutor(max_workers=1)
         self._saving: Future[None] | None = None
         self._unwritten: list[Draft] = []
         """What the journal could not take yet."""
-        before = _before(here)
+        before = _before(here, watcher_id)
         self.coverage = before or replace(first_coverage(current_time()), blind=True)
         self.blocks = Blocks(self.coverage.headers)
         self._told_height = self._tip.height
@@ -71,7 +72,7 @@ class Ledger:
             body = seeing_body(
                 self.coverage, self._tip, to_at=proven_at, nodes=nodes, complete=not self._hole
             )
-            self._write(WATCH_SEEING, body)
+            self.write(WATCH_SEEING, body)
             self._is_new = self._hole = False
             self.coverage = replace(self.coverage, blind=False, told_at=proven_at)
             self._told_height = self._tip.height
@@ -90,7 +91,7 @@ class Ledger:
             return False
         if self.coverage.told_at < self.coverage.proven_at:
             self._tell()
-        self._write(WATCH_BLIND, blind_body(self.coverage, self._tip, why))
+        self.write(WATCH_BLIND, blind_body(self.coverage, self._tip, why))
         self.coverage = replace(self.coverage, blind=True)
         self._saved_ms = 0
         return True
@@ -128,15 +129,17 @@ class Ledger:
         """Tell the journal that everything was seen since it was last told."""
         tip = self._tip
         first_height = min(self._told_height + 1, tip.height)
-        self._write(WATCH_COVERED, covered_body(self.coverage, tip, first_height=first_height))
+        self.write(WATCH_COVERED, covered_body(self.coverage, tip, first_height=first_height))
         self._told_height = tip.height
         self.coverage = told(self.coverage)
 
-    def _write(self, kind: str, body: dict[str, Json]) -> None:
-        now = current_time()
+    def write(self, kind: str, body: dict[str, Json]) -> None:
+        """Write an entry into the journal: now, or as soon as it can be."""
+        now, body = current_time(), {**self._who, **body}
         self._unwritten.append(
             Draft(entry_id=new_id(now), at=now, kind=kind, actor="watch", body=body)
         )
+        self._saved_ms = 0
         self._flush()
 
     def _flush(self) -> None:
@@ -147,10 +150,12 @@ class Ledger:
                 self._unwritten.pop(0)
 
 
-def _before(here: Installation) -> Coverage | None:
+def _before(here: Installation, watcher_id: str) -> Coverage | None:
     """Return how far an earlier watcher came: by its file, or by the journal if that is lost."""
     try:
         kept = read_watch_file(here.workspace.root)
     except BadInputError:
         kept = None  # damaged: the journal knows enough
-    return coverage_of(here.journal.entries()) if kept is None else kept[0]
+    if kept is not None:
+        return kept[0]
+    return coverage_of(here.journal.entries(), watcher_id=watcher_id)

@@ -3,6 +3,7 @@
 import secrets
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 from sekisho.app import Installation, current_time, last_checkpoint
@@ -23,7 +24,7 @@ from sekisho.watch.flow import (
     weigh_parsed,
 )
 from sekisho.watch.listed import each_of, owner_of
-from sekisho.watch.old_coins import learn
+from sekisho.watch.old_coins import coins_in
 from sekisho.watch.raw_block import SEED_SIZE
 from sekisho.watch.records import ALARMS
 from sekisho.watch.screen import Screen
@@ -137,7 +138,10 @@ class Judging:
         What was looked at before is looked at again. Raises `WorldError` if they cannot be kept.
         """
         self._here.chain.keep([*transactions])
-        coins = learn(self.watch, transactions)
+        watch = self.watch
+        outputs, coins, book = coins_in(transactions, watch.state.book, watch.outputs)
+        watch.outputs.update(outputs)
+        watch.state = replace(watch.state, book=book)
         if coins:
             self._show(coins)
             self.screen.seen.forget()

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections import Counter
 from collections.abc import Mapping
 
 from rich.text import Text
@@ -15,7 +16,7 @@ from sekisho.kernel.finding import Finding
 from sekisho.kernel.instants import format_instant
 from sekisho.respond.records import Incident
 from sekisho.watch.flow import Judged, verdict_document
-from sekisho.watch.records import ALARMS
+from sekisho.watch.records import ALARMS, Verdict, VerdictKind
 
 
 class Voice:
@@ -23,6 +24,7 @@ class Voice:
 
     def __init__(self, *, as_json: bool) -> None:
         self._as_json = as_json
+        self._poisonings: Counter[str] = Counter()
 
     def line(
         self, event: str, text: str, *, style: str = "", facts: Mapping[str, object] | None = None
@@ -38,10 +40,34 @@ class Voice:
         said.append(visible(text), style=style)
         terminal().print(said)
 
-    def trouble(self, found: Finding) -> None:
-        """Say what is not as it should be, and what to do about it."""
+    def trouble(self, found: Finding, *, alarm: bool = False) -> None:
+        """Say what is not as it should be, and what to do about it: in red if it is an alarm."""
         text = f"{says(found, language())} {what_to_do(found.code, language())} [{found.code}]"
-        self.line("trouble", text, style="yellow", facts={"finding": finding_json(found)})
+        event, style = ("peer_alarm", "bold red") if alarm else ("trouble", "yellow")
+        self.line(event, text, style=style, facts={"finding": finding_json(found)})
+
+    def _cold(self, verdict: Verdict, found: Finding) -> None:
+        """Say that a cold wallet moves, whatever allows it."""
+        said, do = says(found, language()), what_to_do(found.code, language())
+        facts = {
+            "txid": verdict.txid,
+            "verdict": verdict.kind.value,
+            "finding": finding_json(found),
+        }
+        text = f"COLD {verdict.txid}: {said} {do}"
+        self.line("cold_move", text, style="bold magenta", facts=facts)
+
+    def _is_news(self, verdict: Verdict) -> bool:
+        """Return whether people are told of a poisoning: of 1, 2, 4, 8 that imitate one address.
+
+        Strangers make as many as they like, and an alarm must not scroll away beneath them.
+        Programs are told of each, and the journal holds each.
+        """
+        imitated = {dict(each.facts).get("resembles", "") for each in verdict.findings}
+        self._poisonings.update(imitated)
+        return self._as_json or any(
+            (count := self._poisonings[each]) & (count - 1) == 0 for each in imitated
+        )
 
     def judged(
         self, judged: Judged, incident: Incident | None, heard_us: int, took_us: int
@@ -60,8 +86,12 @@ class Voice:
             "took_us": took_us,
         }
         headline = f"{verdict.kind.value.upper()} {verdict.txid}: {what_moved(judged)}."
+        for each in judged.cold:
+            self._cold(verdict, each)
         if verdict.kind in QUIET:
             self.line("verdict", headline, facts=facts)
+            return
+        if verdict.kind is VerdictKind.POISONING and not self._is_news(verdict):
             return
         for each in verdict.findings[:1]:
             headline += f" {says(each, language())} {what_to_do(each.code, language())}"

@@ -1,5 +1,6 @@
 """`sekisho watch`: follow nodes and judge everything that moves; `sekisho watch status`."""
 
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
@@ -11,6 +12,16 @@ from sekisho.cli import watch_list
 from sekisho.cli.holds import KeeperOption
 from sekisho.cli.options import JsonOption, ScriptsOption, SeenOption, WorkspaceOption
 from sekisho.cli.output import EXIT_NO, progress, put_findings, put_json, say
+from sekisho.cli.watchers import (
+    BeatPortOption,
+    BeatsOption,
+    Heart,
+    PeerOption,
+    PeerStatus,
+    SilenceOption,
+    peers_json,
+    show_peers,
+)
 from sekisho.edges.keepers import open_keeper
 from sekisho.edges.node_rpc import NodeAddress, node_address
 from sekisho.edges.watch_file import read_watch_file
@@ -22,6 +33,8 @@ from sekisho.kernel.fields import Fields
 from sekisho.kernel.finding import Finding
 from sekisho.kernel.instants import format_instant
 from sekisho.passes.duress import Keeper
+from sekisho.watch.coverage import Coverage
+from sekisho.watch.peer import SILENT_SECONDS
 from sekisho.watch.troubles import not_running, stopped
 
 app = typer.Typer(invoke_without_command=True)
@@ -54,6 +67,10 @@ def run(
     metrics_port: Annotated[
         int, typer.Option(min=0, max=65535, help="Serve metrics on this port; 0: do not.")
     ] = 0,
+    beats: BeatsOption = None,
+    beat_port: BeatPortOption = 0,
+    peer: PeerOption = None,
+    silence: SilenceOption = SILENT_SECONDS,
     workspace: WorkspaceOption = Path(),
     keeper: KeeperOption = None,
     seen: SeenOption = None,
@@ -69,59 +86,69 @@ def run(
         return
     addresses = _addresses(node or [], rpc, cookie)
     held = None if keeper is None else open_keeper(keeper, workspace=workspace)
+    heart = Heart(folder=beats, port=beat_port, peers=tuple(peer or ()), silent_seconds=silence)
     with installation(workspace) as here:
         if seen is not None:
             hold_to_seen(here, seen)
-        _watch(
-            here,
-            addresses,
-            zmq or [],
+        posts = Posts(
+            addresses=addresses,
+            zmq=zmq or [],
             scripts=scripts or [],
-            keeper=held,
+            heart=heart,
             metrics_port=metrics_port,
-            as_json=json,
         )
+        _watch(here, posts, keeper=held, as_json=json)
 
 
-def _watch(
-    here: Installation,
-    addresses: list[NodeAddress],
-    zmq: list[str],
-    *,
-    scripts: list[str],
-    keeper: Keeper | None,
-    metrics_port: int,
-    as_json: bool,
-) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Posts:
+    """Whom the watcher hears, and by whom it is heard."""
+
+    addresses: list[NodeAddress]
+    zmq: list[str]
+    scripts: list[str]
+    heart: Heart
+    metrics_port: int
+
+
+def _watch(here: Installation, posts: Posts, *, keeper: Keeper | None, as_json: bool) -> None:
     from sekisho.cli.sentry import Sentry  # noqa: PLC0415 - kernels and ZMQ, for no other command
+    from sekisho.cli.sentry_beats import beating  # noqa: PLC0415 - the same
     from sekisho.cli.sentry_words import Voice  # noqa: PLC0415 - the same
     from sekisho.edges.metrics_page import MetricsPage  # noqa: PLC0415 - the same
     from sekisho.edges.node_feed import zmq_option  # noqa: PLC0415 - the same
     from sekisho.watch.metrics import Metrics  # noqa: PLC0415 - the same
 
-    elsewhere = dict(zmq_option(each) for each in zmq)
-    if elsewhere and len(addresses) > 1:
+    elsewhere = dict(zmq_option(each) for each in posts.zmq)
+    if elsewhere and len(posts.addresses) > 1:
         raise BadInputError("--zmq", "is for one node; several publish where they say")
-    metrics = Metrics()
-    voice = Voice(as_json=as_json)
-    sentry = Sentry(here, keeper=keeper, voice=voice, metrics=metrics, scripts=scripts)
-    with progress("Reading scripts", shown=not as_json) as show:
-        sentry.load(show)
-    for each in addresses:
-        sentry.follow(each, elsewhere)
-    page = MetricsPage(metrics_port, metrics.text) if metrics_port else None
-    try:
-        sentry.run()
-    finally:
-        if page is not None:
-            page.close()
+    metrics, voice = Metrics(), Voice(as_json=as_json)
+    with beating(here, posts.heart, voice, metrics) as beats:
+        sentry = Sentry(
+            here,
+            keeper=keeper,
+            voice=voice,
+            metrics=metrics,
+            scripts=posts.scripts,
+            beats=beats,
+        )
+        with progress("Reading scripts", shown=not as_json) as show:
+            sentry.load(show)
+        for each in posts.addresses:
+            sentry.follow(each, elsewhere)
+        page = MetricsPage(posts.metrics_port, metrics.text) if posts.metrics_port else None
+        try:
+            sentry.run()
+        finally:
+            if page is not None:
+                page.close()
 
 
 @app.command("status")
 def status(workspace: WorkspaceOption = Path(), *, json: JsonOption = False) -> None:
     """Say how far everything is proven to have been seen, and what to do where it is not.
 
-    Exit code 3 if it is not seen now.
+    Exit code 3 if it is not seen now, or if anything is wrong with another watcher.
     """
     kept = read_watch_file(open_workspace(workspace).root)
     if kept is None:
@@ -131,14 +158,32 @@ def status(workspace: WorkspaceOption = Path(), *, json: JsonOption = False) -> 
     written_at, pid = fields.instant("written"), fields.integer("pid", at_least=0, at_most=2**31)
     age = current_time() - written_at
     found = [_finding(each) for each in _objects(told, "findings")]
+    peers = [
+        PeerStatus(told=each, findings=tuple(map(_finding, _objects(each, "findings"))))
+        for each in _objects(told, "peers")
+    ]
     if age > timedelta(seconds=STALE_SECONDS):
-        found = [not_running(str(workspace), written_at)]
+        found, peers = [not_running(str(workspace), written_at)], []
     elif coverage.blind and not found:
         found = [stopped(str(workspace))]
+    _put_status(coverage, told, found, peers, pid=pid, as_json=json)
+    if found or coverage.blind or any(each.findings for each in peers):
+        raise typer.Exit(EXIT_NO)
+
+
+def _put_status(
+    coverage: Coverage,
+    told: dict[str, Json],
+    found: list[Finding],
+    peers: list[PeerStatus],
+    *,
+    pid: int,
+    as_json: bool,
+) -> None:
     tip = coverage.headers[-1] if coverage.headers else None
     proven = format_instant(coverage.proven_at)
     lag = max(int((current_time() - coverage.proven_at).total_seconds()), 0)
-    if json:
+    if as_json:
         put_json(
             {
                 "since": format_instant(coverage.since_at),
@@ -154,6 +199,7 @@ def status(workspace: WorkspaceOption = Path(), *, json: JsonOption = False) -> 
                 "owed": told.get("owed"),
                 "pid": pid,
                 "findings": findings_json(found),
+                "peers": peers_json(peers),
             }
         )
     else:
@@ -166,8 +212,7 @@ def status(workspace: WorkspaceOption = Path(), *, json: JsonOption = False) -> 
             state = "nothing is in doubt" if each.get("sound") else "in doubt"
             say(f"  {each.get('node')}: block {each.get('height')}, {state}.")
         put_findings(found)
-    if found or coverage.blind:
-        raise typer.Exit(EXIT_NO)
+        show_peers(peers)
 
 
 def _scripts_line(told: dict[str, Json]) -> str:

@@ -9,6 +9,7 @@ A gate:      gate.toml      which gate it is; the pinned genesis and the granter
 A granter:   granter.key    signs leases; granter.pub verifies them
              gates/         the gates that its people enrolled
              leases/        the last lease of each gate
+             watcher        the watcher without whose word it grants none, if one was pinned
 
 Both lie outside the workspace: whoever puts back an old journal must not put these back as well.
 """
@@ -24,15 +25,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    NoEncryption,
-    PrivateFormat,
-    load_pem_private_key,
-)
 
 from sekisho.chains.bitcoin.networks import Network
 from sekisho.edges.keys import replace_file, write_new
+from sekisho.edges.node_rpc import http_place
+from sekisho.edges.signing_keys import make_signing_key, read_at_most, read_signing_key
 from sekisho.gate.cosigner import (
     SEED_BYTES,
     Cosigner,
@@ -44,7 +41,7 @@ from sekisho.gate.records import Gate, Mode
 from sekisho.journal.store_files import exclusive, sync_folder
 from sekisho.journal.witness.last_seen import LastSeen
 from sekisho.journal.witness.state import parse_seen, write_seen
-from sekisho.kernel.canonical import canonical_bytes, parse_json
+from sekisho.kernel.canonical import Json, canonical_bytes, parse_json
 from sekisho.kernel.ed25519_keys import check_ed25519_key
 from sekisho.kernel.errors import BadInputError, WorldError
 from sekisho.kernel.fields import Fields
@@ -55,6 +52,7 @@ from sekisho.passes.lease import (
     signed_lease_bytes,
 )
 from sekisho.passes.parts import read_digest, read_id
+from sekisho.watch.beat import KnownWatcher, read_known_watcher
 from sekisho.watch.granting import Enrolled
 
 MEMORY = "memory.sqlite"
@@ -68,6 +66,7 @@ _GATE_KEY = "gate.key"
 _WAIT_SECONDS = 30.0
 _KEY = "granter.key"
 _PUBLIC_KEY = "granter.pub"
+_WATCHER = "watcher"
 
 
 def create_gate_folder(folder: Path, gate: Gate) -> None:
@@ -84,7 +83,7 @@ def create_gate_folder(folder: Path, gate: Gate) -> None:
         f'mode = "{gate.mode.value}"\n'
     )
     write_new(folder / _CONFIGURATION, written.encode(), mode=0o600)
-    key = _new_key(folder / _GATE_KEY)
+    key = make_signing_key(folder / _GATE_KEY)
     enrolled = Enrolled(gate_id=gate.gate_id, public_key=key, isolated=gate.mode is Mode.ISOLATED)
     write_new(folder / GATE_PUB, _enrolled_bytes(enrolled), mode=0o644)
 
@@ -118,12 +117,12 @@ def answering(folder: Path) -> Iterator[None]:
 
 def gate_key(folder: Path) -> Ed25519PrivateKey:
     """Return the key with which a gate signs its requests."""
-    return _private_key(folder / _GATE_KEY)
+    return read_signing_key(folder / _GATE_KEY)
 
 
 def read_enrolled(path: Path) -> Enrolled:
     """Return what a gate's `gate.pub` says; raises `BadInputError` naming the field."""
-    fields = Fields(parse_json(_read(path, _LEASE_MAX_BYTES), str(path)), str(path))
+    fields = Fields(parse_json(read_at_most(path, _LEASE_MAX_BYTES), str(path)), str(path))
     enrolled = Enrolled(
         gate_id=read_id(fields, "gate"),
         public_key=check_ed25519_key(
@@ -182,13 +181,15 @@ def read_cosigner_key(folder: Path) -> Cosigner | None:
     path = folder / _COSIGNER_KEY
     if not path.exists():
         return None
-    return read_cosigner(_read(path, _COSIGNER_MAX_BYTES).decode("ascii", "replace"), str(path))
+    return read_cosigner(
+        read_at_most(path, _COSIGNER_MAX_BYTES).decode("ascii", "replace"), str(path)
+    )
 
 
 def read_lease(folder: Path) -> bytes:
     """Return the lease that was carried to a gate last; empty if none was."""
     path = folder / "lease"
-    return _read(path, _LEASE_MAX_BYTES) if path.exists() else b""
+    return read_at_most(path, _LEASE_MAX_BYTES) if path.exists() else b""
 
 
 def keep_lease(folder: Path, data: bytes) -> None:
@@ -205,7 +206,7 @@ def read_seen(folder: Path) -> LastSeen | None:
     if not path.exists():
         return None
     try:
-        (seen,) = parse_seen(_read(path, _SEEN_MAX_BYTES), str(path))
+        (seen,) = parse_seen(read_at_most(path, _SEEN_MAX_BYTES), str(path))
     except (BadInputError, ValueError) as error:
         raise WorldError(f"{path}: is damaged; put the newest copy of it back") from error
     return seen
@@ -233,14 +234,14 @@ def create_granter(folder: Path) -> bytes:
             (folder / name).mkdir(mode=0o700, parents=True)
     except OSError as error:
         raise BadInputError(str(folder), f"cannot be made: {error.strerror}") from error
-    public_key = _new_key(folder / _KEY)
+    public_key = make_signing_key(folder / _KEY)
     write_new(folder / _PUBLIC_KEY, f"{public_key.hex()}\n".encode(), mode=0o644)
     return public_key
 
 
 def read_granter_key(path: Path) -> bytes:
     """Return the public key in a file that `create_granter` wrote."""
-    text = _read(path, 4096).decode("ascii", errors="replace").strip()
+    text = read_at_most(path, 4096).decode("ascii", errors="replace").strip()
     if not re.fullmatch(r"[0-9a-f]{64}", text):
         raise BadInputError(str(path), "is no granter's public key (64 hex characters)")
     return check_ed25519_key(bytes.fromhex(text), str(path))
@@ -248,7 +249,35 @@ def read_granter_key(path: Path) -> bytes:
 
 def open_granter(folder: Path) -> Ed25519PrivateKey:
     """Return a granter's private key; raises `BadInputError` for a folder that holds none."""
-    return _private_key(folder / _KEY)
+    return read_signing_key(folder / _KEY)
+
+
+def pin_watcher(folder: Path, known: KnownWatcher, url: str) -> None:
+    """Have a granter grant nothing without this watcher's word, which it asks for at `url`.
+
+    Raises `BadInputError` if one is pinned already: whoever wants another deletes the file.
+    """
+    open_granter(folder)
+    http_place(url, "URL")
+    document: dict[str, Json] = {
+        "url": url,
+        "watcher": known.watcher_id,
+        "public_key": known.public_key.hex(),
+    }
+    write_new(folder / _WATCHER, canonical_bytes(document), mode=0o600)
+
+
+def pinned_watcher(folder: Path) -> tuple[KnownWatcher, str] | None:
+    """Return the watcher without whose word a granter grants nothing, and where to ask it.
+
+    None if none was pinned. Raises `BadInputError` for a file that is damaged.
+    """
+    path = folder / _WATCHER
+    if not path.exists():
+        return None
+    fields = Fields(parse_json(read_at_most(path, _LEASE_MAX_BYTES), str(path)), str(path))
+    url = fields.text("url")
+    return read_known_watcher(fields), url
 
 
 def last_lease(folder: Path, gate_id: str) -> Lease | None:
@@ -256,42 +285,13 @@ def last_lease(folder: Path, gate_id: str) -> Lease | None:
     path = folder / "leases" / gate_id
     if not path.exists():
         return None
-    return read_signed_lease(_read(path, _LEASE_MAX_BYTES), str(path)).lease
+    return read_signed_lease(read_at_most(path, _LEASE_MAX_BYTES), str(path)).lease
 
 
 def keep_granted(folder: Path, signed: SignedLease) -> None:
     """Keep a lease before it is handed out: what was granted is never forgotten."""
     data = signed_lease_bytes(signed)
     replace_file(folder / "leases" / signed.lease.gate_id, data, mode=0o600)
-
-
-def _read(path: Path, limit_bytes: int) -> bytes:
-    try:
-        with path.open("rb") as file:
-            data = file.read(limit_bytes + 1)
-    except OSError as error:
-        raise BadInputError(str(path), f"cannot be read: {error.strerror}") from error
-    if len(data) > limit_bytes:
-        raise BadInputError(str(path), f"is larger than {limit_bytes} bytes")
-    return data
-
-
-def _new_key(path: Path) -> bytes:
-    """Make a private key in a file of its owner's, and return the public one."""
-    key = Ed25519PrivateKey.generate()
-    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    write_new(path, pem, mode=0o600)
-    return key.public_key().public_bytes_raw()
-
-
-def _private_key(path: Path) -> Ed25519PrivateKey:
-    try:
-        key = load_pem_private_key(_read(path, _LEASE_MAX_BYTES), None)
-    except ValueError as error:
-        raise BadInputError(str(path), "is no private key") from error
-    if not isinstance(key, Ed25519PrivateKey):
-        raise BadInputError(str(path), "is no Ed25519 key")
-    return key
 
 
 def _enrolled_bytes(enrolled: Enrolled) -> bytes:

@@ -55,15 +55,21 @@ class NodeAddress:
 
 def node_address(name: str, url: str, cookie: Path) -> NodeAddress:
     """Return where `url` says that a node answers; raises `BadInputError` for any other form."""
+    host, port = http_place(url, "RPC address")
+    return NodeAddress(name=name, host=host, port=port, cookie=cookie)
+
+
+def http_place(url: str, where: str) -> tuple[str, int]:
+    """Return host and port of http://HOST:PORT; raises `BadInputError` for any other form."""
     parts = urlsplit(url)
     try:
         host, port = parts.hostname, parts.port
     except ValueError as error:
-        raise BadInputError("RPC address", f"{url[:100]!r}: {error}") from error
+        raise BadInputError(where, f"{url[:100]!r}: {error}") from error
     plain = parts.scheme == "http" and parts.path in {"", "/"} and not parts.query
     if not plain or host is None or port is None or parts.username is not None:
-        raise BadInputError("RPC address", f"{url[:100]!r} is not http://HOST:PORT")
-    return NodeAddress(name=name, host=host, port=port, cookie=cookie)
+        raise BadInputError(where, f"{url[:100]!r} is not http://HOST:PORT")
+    return host, port
 
 
 class NodeRPC:

@@ -47,13 +47,16 @@ from sekisho.passes.evidence import (
 )
 from sekisho.passes.fold import follow
 from sekisho.passes.life import issued_digest
+from sekisho.passes.poisoned import Poisonings
 from sekisho.passes.records import (
     Admin,
     Approval,
     Decision,
     Pass,
+    Payment,
     SignedApproval,
     SignedChild,
+    Transfer,
 )
 from sekisho.passes.register import ChildHeard, Register
 from sekisho.passes.verify import Standing, standing_of, time_findings
@@ -69,6 +72,8 @@ class Desk:
     register: Register
     issued: set[str] = field(default_factory=set)
     """The passes that were handed on to a gate."""
+    poisonings: Poisonings = field(default_factory=Poisonings)
+    """The addresses that nobody may ask to pay."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,10 +124,15 @@ def ask(desk: Desk, asked: Pass, *, signer: Signer, now: datetime) -> Standing:
 
 
 def file_pass(desk: Desk, asked: Pass, *, now: datetime) -> str:
-    """Record a pass for which its requester will sign, and return its digest."""
+    """Record a pass for which its requester will sign, and return its digest.
+
+    Raises `Refused` if it pays an address that strangers brought into our history to be copied.
+    """
     document = pass_bytes(asked)
     if read_pass(document, "pass") != asked:
         raise BadInputError("pass", "would be read back as another one")
+    if isinstance(asked.action, Transfer):
+        _refuse_poisoned(desk, asked.action.payments)
     draft = Draft(
         entry_id=asked.pass_id,
         at=now,
@@ -255,6 +265,7 @@ def record_child(desk: Desk, signed: SignedChild, *, actor: str, now: datetime) 
         raise Refused([finding("passes.child_not_signed", digest[:16])])
     if heard.findings:
         raise Refused(heard.findings)
+    _refuse_poisoned(desk, heard.child.payments)
     draft = Draft(
         entry_id=make_ulid(_EPOCH, bytes.fromhex(digest)[:10]),
         at=now,
@@ -325,8 +336,16 @@ def _append(desk: Desk, drafts: Sequence[Draft]) -> None:
             _take(desk, entry)
 
 
+def _refuse_poisoned(desk: Desk, payments: Iterable[Payment]) -> None:
+    catch_up(desk)
+    found = desk.poisonings.findings(desk.register, payments)
+    if found:
+        raise Refused(found)
+
+
 def _take(desk: Desk, entry: Entry) -> None:
     follow(desk.register, entry)
+    desk.poisonings.hear(entry)
     digest = issued_digest(entry)
     if digest:
         desk.issued.add(digest)

@@ -195,7 +195,7 @@ def _document(lease: Lease) -> Json:
         "gate": lease.gate_id,
         "number": lease.number,
         "memory": {"size": lease.memory.size, "tip": lease.memory.tip},
-        "journal": {"size": lease.journal.size, "root": lease.journal.root},
+        "journal": extent_document(lease.journal),
         "granted_at": format_instant(lease.granted_at),
         "expires_at": format_instant(lease.expires_at),
     }
@@ -208,7 +208,7 @@ def _read(fields: Fields) -> Lease:
         gate_id=read_id(fields, "gate"),
         number=fields.integer("number", at_least=1, at_most=NUMBER_MAX),
         memory=_read_memory(fields.fields("memory")),
-        journal=_read_extent(fields.fields("journal")),
+        journal=read_extent(fields.fields("journal")),
         granted_at=fields.instant("granted_at"),
         expires_at=fields.instant("expires_at"),
     )
@@ -225,7 +225,13 @@ def _read_memory(fields: Fields) -> Memory:
     return memory
 
 
-def _read_extent(fields: Fields) -> Extent:
+def extent_document(extent: Extent) -> Json:
+    """Return an extent as a document."""
+    return {"size": extent.size, "root": extent.root}
+
+
+def read_extent(fields: Fields) -> Extent:
+    """Return the extent in a document; raises `BadInputError` at the wrong field."""
     extent = Extent(
         size=fields.integer("size", at_least=0, at_most=NUMBER_MAX),
         root=read_digest(fields, "root"),

@@ -62,11 +62,14 @@ def first_coverage(now: datetime) -> Coverage:
     )
 
 
-def coverage_of(entries: Iterable[Entry]) -> Coverage | None:
-    """Return what the journal says of it; None if it says nothing."""
+def coverage_of(entries: Iterable[Entry], *, watcher_id: str = "") -> Coverage | None:
+    """Return what the journal says of one watcher's; None if it says nothing.
+
+    What others of the same journal saw, it did not.
+    """
     found: Coverage | None = None
     for entry in entries:
-        if entry.kind not in COVERAGE_KINDS:
+        if entry.kind not in COVERAGE_KINDS or entry.body.get("watcher", "") != watcher_id:
             continue
         try:
             found = _after(found, entry)

@@ -30,11 +30,13 @@ from sekisho.wallets.coins import Holdings, fold_holdings
 from sekisho.wallets.records import OwnScript
 from sekisho.wallets.registry import open_book
 from sekisho.watch.chain_order import in_chain_order
+from sekisho.watch.cold import cold_moves
 from sekisho.watch.coverage import COVERAGE_KINDS
 from sekisho.watch.credence import FORMER
 from sekisho.watch.listed import Listed, owner_of
 from sekisho.watch.match import match
 from sekisho.watch.movement import reconstruct
+from sekisho.watch.peer import PEER_KINDS
 from sekisho.watch.raw_block import Reading
 from sekisho.watch.records import Movement, Verdict, VerdictKind, WatchState
 from sekisho.watch.settle import settled, spendings_of, unrecorded
@@ -46,7 +48,7 @@ from sekisho.watch.voices import committed, voices
 _KEPT = frozenset({VerdictKind.MATCHED, VerdictKind.REPLACEMENT})
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TAG_OF_ID = {WATCH_JUDGED: "watch-verdict", WATCH_SETTLED: "watch-spending"}
-_OUR_OWN = frozenset({*_TAG_OF_ID, *COVERAGE_KINDS, "incident.opened"})
+_OUR_OWN = frozenset({*_TAG_OF_ID, *COVERAGE_KINDS, *PEER_KINDS, "incident.opened"})
 """What changes no verdict when it is added to the journal."""
 
 
@@ -83,6 +85,8 @@ class Judged:
     movement: Movement
     verdict: Verdict
     entry: Entry
+    cold: tuple[Finding, ...] = ()
+    """The cold wallets of which it spends a coin; no part of the verdict."""
 
 
 def open_watch(
@@ -216,8 +220,9 @@ def weigh_parsed(
 def record_verdict(watch: Watch, movement: Movement, verdict: Verdict, *, now: datetime) -> Judged:
     """Return the verdict with the entry that holds it: it is durable, and followed."""
     entry = _recorded(watch, WATCH_JUDGED, verdict_document(verdict), now)
+    cold = cold_moves(movement, verdict, watch.state.book.wallets)
     _follow(watch, movement, verdict)
-    return Judged(movement=movement, verdict=verdict, entry=entry)
+    return Judged(movement=movement, verdict=verdict, entry=entry, cold=tuple(cold))
 
 
 def _unless_held(watch: Watch, verdict: Verdict, now: datetime) -> Verdict:

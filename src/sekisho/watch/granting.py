@@ -2,7 +2,8 @@
 
 The watcher's no reaches a gate as silence: no lease, and the one that it holds runs out. It grants
 none while an alarm stands that no quorum has lifted, and none to a gate that has forgotten what
-it knew when it was granted the last one.
+it knew when it was granted the last one. Where its people pinned a watcher, it grants none either
+unless that one answers, just then, that it sees everything.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,11 +13,13 @@ from datetime import datetime, timedelta
 from sekisho.journal.merkle import Frontier, leaf_hash
 from sekisho.journal.records import Entry
 from sekisho.kernel.finding import Finding, Refused, finding
+from sekisho.kernel.instants import format_instant
 from sekisho.passes.lease import Extent, Lease, LeaseRequest, Memory, SignedRequest
 from sekisho.passes.policy.records import Leases
 from sekisho.wallets.order import Order
+from sekisho.watch.beat import KnownWatcher, SignedBeat
 from sekisho.watch.records import ALARMS
-from sekisho.watch.state import WATCH_JUDGED, weigh_entries
+from sekisho.watch.state import VIEW_AGE_MAX_SECONDS, WATCH_JUDGED, weigh_entries
 from sekisho.watch.view import relied_on
 
 _GATE_REFUSED, _HOSTILE = "gate.refused", "hostile_after_order"
@@ -83,6 +86,39 @@ def _alarm(entry: Entry) -> str:
     verdict = entry.body.get("verdict") if entry.kind == WATCH_JUDGED else None
     known = isinstance(verdict, str) and verdict in {each.value for each in ALARMS}
     return str(verdict) if known else ""
+
+
+def watcher_findings(
+    known: KnownWatcher,
+    said: SignedBeat | None,
+    question: bytes,
+    entries: Sequence[Entry],
+    *,
+    genesis_digest: str,
+) -> tuple[Finding, ...]:
+    """Return why it is not shown that the granter's own watcher is alive and sees everything.
+
+    `said` is what came when it was asked `question`, None if nothing did; `entries` is the journal
+    as it was read after that, so that it holds all that the watcher can have seen.
+    """
+    watcher_id = known.watcher_id
+    if said is None:
+        return (finding("watch.watcher_silent", watcher_id, reason="no answer"),)
+    beat, sight = said.beat, said.beat.sight
+    genuine = said.is_by(known.public_key) and beat.genesis_digest == genesis_digest
+    if not genuine or beat.question != question or beat.watcher_id != watcher_id:
+        reason = "not signed by the pinned key in answer to this question"
+        return (finding("watch.watcher_silent", watcher_id, reason=reason),)
+    oldest_at = beat.at - timedelta(seconds=VIEW_AGE_MAX_SECONDS)
+    found: list[Finding] = []
+    if sight.blind or sight.owed or min(sight.proven_at, sight.view_at) < oldest_at:
+        at = format_instant(sight.proven_at)
+        found.append(finding("watch.watcher_blind", watcher_id, proven_at=at, owed=sight.owed))
+    if _extent([leaf_hash(each.hash) for each in entries[: sight.journal.size]]) != sight.journal:
+        size, ours = sight.journal.size, len(entries)
+        code = "watch.watcher_of_another_journal"
+        found.append(finding(code, watcher_id, size=size, size_here=ours))
+    return tuple(found)
 
 
 def grant(

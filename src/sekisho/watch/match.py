@@ -15,11 +15,12 @@ A spent coin of ours is always judged, also when more comes back than leaves (pa
 from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
+from functools import lru_cache
 
 from sekisho.kernel.digest import tagged_digest
 from sekisho.kernel.finding import Finding, finding
 from sekisho.kernel.instants import format_instant
-from sekisho.wallets.resemble import closest
+from sekisho.wallets.resemble import KnownAddresses, Resemblance
 from sekisho.watch.differences import differences
 from sekisho.watch.records import (
     ALARMS,
@@ -68,21 +69,34 @@ def _is_spent_of_ours(spent: MovedInput, state: WatchState) -> bool:
 def _incoming(movement: Movement, state: WatchState) -> Verdict:
     """Return the verdict on a movement that spends nothing of ours."""
     received_sat = sum(each.amount_sat for each in movement.outputs if each.pays)
-    if received_sat <= DUST_SAT:
-        payers = [address for each in movement.inputs for address in each.addresses]
-        paid = [each.address for each in movement.outputs if each.own is None]
-        for address in (*payers, *paid):
-            alike = closest(address, state.known_addresses)
-            if alike is not None and alike.alarming and address not in state.known_addresses:
-                found = finding(
-                    "watch.poisoning",
-                    address,
-                    resembles=alike.resembles,
-                    bits=f"{alike.bits:.1f}",
-                    received_sat=received_sat,
-                )
-                return _verdict(VerdictKind.POISONING, movement, "", [found])
-    return _verdict(VerdictKind.DEPOSIT, movement, "", [])
+    if received_sat > DUST_SAT:
+        return _verdict(VerdictKind.DEPOSIT, movement, "", [])
+    payers = [address for each in movement.inputs for address in each.addresses]
+    paid = [each.address for each in movement.outputs if not each.pays]
+    findings = [
+        finding(
+            "watch.poisoning",
+            address,
+            resembles=alike.resembles,
+            bits=f"{alike.bits:.1f}",
+            received_sat=received_sat,
+        )
+        for address in dict.fromkeys((*payers, *paid))
+        if (alike := _imitated(address, state)) is not None
+    ]
+    kind = VerdictKind.POISONING if findings else VerdictKind.DEPOSIT
+    return _verdict(kind, movement, "", findings)
+
+
+def _imitated(address: str, state: WatchState) -> Resemblance | None:
+    """Return which known address one that is not known was made to look like."""
+    return _known(state.known_addresses).lookalike(address)
+
+
+@lru_cache(maxsize=2)
+def _known(addresses: frozenset[str]) -> KnownAddresses:
+    """Keep them so that a transaction of ten thousand outputs does not cost millions of looks."""
+    return KnownAddresses(addresses)
 
 
 def _view_findings(movement: Movement, state: WatchState) -> list[Finding]:
@@ -218,10 +232,8 @@ def _lookalikes(
     for output in outputs:
         if output.own is not None or output.script in approved:
             continue
-        if output.address in state.known_addresses:
-            continue
-        alike = closest(output.address, state.known_addresses)
-        if alike is not None and alike.alarming:
+        alike = _imitated(output.address, state)
+        if alike is not None:
             findings.append(
                 finding(
                     "watch.lookalike",

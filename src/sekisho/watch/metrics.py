@@ -10,6 +10,7 @@ _ABOUT: Final = {
     "transactions_total": ("counter", "Transactions looked at, each once."),
     "blocks_total": ("counter", "Blocks searched."),
     "verdicts_total": ("counter", "Movements of ours judged, by verdict."),
+    "cold_moves_total": ("counter", "Movements that spend coins of a cold wallet."),
     "troubles_total": ("counter", "What was not as it should be with a node, by code."),
     "verdict_seconds": ("histogram", "From a message of the node to the durable verdict."),
     "blind": ("gauge", "1 while it is not proven that everything is seen."),
@@ -20,6 +21,9 @@ _ABOUT: Final = {
     "proven_timestamp_seconds": ("gauge", "Until when everything is proven to have been seen."),
     "view_age_seconds": ("gauge", "Age of the view of the journal."),
     "node_sound": ("gauge", "1 while nothing of a node's feed is in doubt."),
+    "peer_silent": ("gauge", "1 while another watcher is silent."),
+    "peer_findings": ("gauge", "How much is wrong with another watcher."),
+    "beats_refused_total": ("counter", "Heartbeats that were forged, or foreign."),
     "node_height": ("gauge", "Height of the tip that a node names."),
 }
 

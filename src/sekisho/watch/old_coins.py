@@ -1,25 +1,26 @@
 """Coins that were there before the watcher: they are watched like all others, and not judged."""
 
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import Iterable, Mapping
 
-from sekisho.chains.bitcoin.transaction import OutPoint, Transaction
-from sekisho.watch.flow import Watch
+from sekisho.chains.bitcoin.transaction import OutPoint, Transaction, TxOut
+from sekisho.wallets.registry import ScriptBook
 
 
-def learn(watch: Watch, transactions: Iterable[Transaction]) -> list[OutPoint]:
-    """Take note of transactions that were there before the watcher; return the coins in them.
+def coins_in(
+    transactions: Iterable[Transaction], book: ScriptBook, known: Mapping[OutPoint, TxOut]
+) -> tuple[dict[OutPoint, TxOut], list[OutPoint], ScriptBook]:
+    """Return all outputs of some transactions, the coins among them that are new, and the book.
 
-    Nothing is judged: what left before anybody watched is no alarm.
+    The coins are those of our wallets, which reach further for each that is in use.
     """
-    book, coins = watch.state.book, []
+    outputs: dict[OutPoint, TxOut] = {}
+    coins = []
     for transaction in transactions:
         for vout, output in enumerate(transaction.outputs):
             outpoint = OutPoint(txid=transaction.txid, vout=vout)
             own = book.own(output.script)
-            if own is not None and outpoint not in watch.outputs:
+            if own is not None and outpoint not in known:
                 coins.append(outpoint)
                 book = book.extended([own])
-            watch.outputs[outpoint] = output
-    watch.state = replace(watch.state, book=book)
-    return coins
+            outputs[outpoint] = output
+    return outputs, coins, book

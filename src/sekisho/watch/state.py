@@ -21,6 +21,9 @@ from sekisho.watch.records import VerdictKind, WatchedPass, WatchState
 WATCH_JUDGED = "watch.judged"
 GATE_CLEARED = "gate.cleared"
 VIEW_AGE_MAX_SECONDS = 60
+OF_STRANGERS = (VerdictKind.DEPOSIT, VerdictKind.POISONING)
+"""Verdicts on what spends nothing of ours. Anybody brings about as many as they like, and no other
+verdict depends on them."""
 
 
 def watched_wallets(
@@ -49,7 +52,7 @@ def weigh_entries(entries: Iterable[Entry], *, genesis_digest: str, now: datetim
 def matters(entry: Entry) -> bool:
     """Return whether a verdict can depend on an entry; on most that a watcher writes none does."""
     if entry.kind == WATCH_JUDGED:
-        return entry.body.get("verdict") != VerdictKind.DEPOSIT
+        return entry.body.get("verdict") not in OF_STRANGERS
     return entry.kind in EVIDENCE_KINDS or entry.kind == GATE_CLEARED
 
 
@@ -131,7 +134,7 @@ def _gate_and_watch(
                 kind = fields.text("verdict")
                 if kind in {VerdictKind.MATCHED, VerdictKind.REPLACEMENT}:
                     seen[fields.text("pass_id")].append(fields.text("txid"))
-                elif kind != VerdictKind.DEPOSIT:
+                elif kind not in OF_STRANGERS:
                     alarmed.add(fields.text("txid"))
         except BadInputError:
             continue  # neither fact gives power; without it the verdict is only more severe
