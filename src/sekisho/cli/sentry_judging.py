@@ -10,7 +10,7 @@ from sekisho.chains.bitcoin.transaction import OutPoint, Transaction
 from sekisho.edges.node_feed import monotonic_us
 from sekisho.kernel.errors import BadInputError, WorldError
 from sekisho.passes.duress import Keeper
-from sekisho.respond.flow import open_incident
+from sekisho.respond.flow import INCIDENT_OPENED, open_incident
 from sekisho.respond.records import Incident
 from sekisho.watch.chain_order import in_chain_order
 from sekisho.watch.flow import (
@@ -23,7 +23,7 @@ from sekisho.watch.flow import (
     weigh_parsed,
 )
 from sekisho.watch.raw_block import SEED_SIZE
-from sekisho.watch.records import ALARMS
+from sekisho.watch.records import ALARMS, Movement, Verdict, VerdictKind
 from sekisho.watch.screen import Screen
 
 RENEW_SECONDS = 30
@@ -43,7 +43,7 @@ class Judging:
         self.watch = self._opened()
         self.owed: deque[tuple[Transaction, int]] = deque()
         """What could not be made durable yet, with the moment of its message."""
-        self._said: set[str] = {each.entry_id for each in self.watch.recorded.values()}
+        self._said = _said(self.watch)
         self._loose: list[bytes] = []
         self._others = False
         """Other wallets are watched than when that was last asked."""
@@ -108,7 +108,8 @@ class Judging:
         Raises `WorldError` if it cannot be read.
         """
         now = current_time()
-        late = now - self._renewed_at >= timedelta(seconds=RENEW_SECONDS)
+        # A clock that was put back must not keep it from being done either.
+        late = abs(now - self._renewed_at) >= timedelta(seconds=RENEW_SECONDS)
         if late or not read_again(self.watch, now=now):
             self._renew()
         others, self._others = self._others, False
@@ -153,8 +154,9 @@ class Judging:
     def _judge_one(self, transaction: Transaction, at_us: int) -> None:
         weighed = weigh_parsed(self.watch, transaction, now=current_time())
         spends_ours = weighed is None or any(each.own for each in weighed[0].inputs)
-        if spends_ours and not self._is_current():
-            # What the gate let through a moment ago stands in the journal by now.
+        if spends_ours and (not self._is_current() or _is_unsure(weighed)):
+            # What the gate let through a moment ago stands in the journal by now. And a view that
+            # was too old, because the watcher or its clock was held up, was just read again.
             weighed = weigh_parsed(self.watch, transaction, now=current_time())
         if weighed is None:
             return
@@ -165,8 +167,8 @@ class Judging:
         self._show(OutPoint(txid=transaction.txid, vout=each) for each in count)
         if judged.entry.entry_id in self._said:
             return
-        self._said.add(judged.entry.entry_id)
         incident = self._incident(judged) if judged.verdict.kind in ALARMS else None
+        self._said.add(judged.entry.entry_id)
         self._told(judged, incident, took_us)
 
     def _incident(self, judged: Judged) -> Incident:
@@ -190,3 +192,22 @@ class Judging:
         except (WorldError, BadInputError):
             return True
         return False
+
+
+def _is_unsure(weighed: tuple[Movement, Verdict] | None) -> bool:
+    return weighed is not None and weighed[1].kind is VerdictKind.UNDETERMINED
+
+
+def _said(watch: Watch) -> set[str]:
+    """Return the ids of what needs no more doing: an alarm is said once its incident is open.
+
+    Whoever killed the watcher between the two must not thereby have spared himself an incident.
+    """
+    opened = {
+        each.body.get("recognised_by") for each in watch.entries if each.kind == INCIDENT_OPENED
+    }
+    return {
+        each.entry_id
+        for each in watch.recorded.values()
+        if each.body.get("verdict") not in ALARMS or each.hash.hex() in opened
+    }
