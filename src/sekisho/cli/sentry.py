@@ -256,6 +256,8 @@ class Sentry:
 
     def _cover(self, now_ms: int) -> None:
         """Say from when to when not everything was seen."""
+        for found in self._ledger.clock_went_back():
+            self._trouble(found)
         sound = [each for each in self._feeds.values() if each.is_sound]
         if sound and not self._judging.owed:
             self._stand(sound)

@@ -53,6 +53,12 @@ def file_unwritten(error: Exception) -> Finding:
     return finding("watch.file_unwritten", "watch.json", reason=str(error))
 
 
+def clock_back(subject: str, was_at: datetime, now: datetime) -> Finding:
+    """Say that the clock was put back behind what was seen."""
+    was, is_now = format_instant(was_at), format_instant(now)
+    return finding("watch.clock_back", subject, was=was, now=is_now)
+
+
 def stopped(subject: str) -> Finding:
     """Say that the watcher was told to stop."""
     return finding("watch.stopped", subject)
