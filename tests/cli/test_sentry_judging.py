@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 from office import ANCHOR, Office, opened
 from world_coins import spending, stranger, txout
+from world_people import NOW
 
-from sekisho.app import Installation, installation
+from sekisho.app import Installation, installation, new_id
 from sekisho.cli.sentry_judging import Judging
+from sekisho.journal.records import Draft
 from sekisho.kernel.errors import WorldError
 from sekisho.respond.flow import INCIDENT_OPENED
 from sekisho.watch.records import VerdictKind
@@ -22,6 +24,14 @@ OPEN = "sekisho.cli.sentry_judging.open_incident"
 
 class KilledError(BaseException):
     """The process ends here."""
+
+
+def killed(*_: object, **__: object) -> None:
+    raise KilledError
+
+
+def full(*_: object, **__: object) -> None:
+    raise WorldError("the disk is full")
 
 
 @pytest.fixture
@@ -45,9 +55,6 @@ def kinds(here: Installation) -> list[str]:
 def test_a_watcher_killed_before_the_incident_opens_it_when_it_begins_again(
     here: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def killed(*_: object, **__: object) -> None:
-        raise KilledError
-
     said: list[str] = []
     with monkeypatch.context() as patched:
         patched.setattr(OPEN, killed)
@@ -59,12 +66,33 @@ def test_a_watcher_killed_before_the_incident_opens_it_when_it_begins_again(
         assert (kinds(here), said) == ([WATCH_JUDGED, INCIDENT_OPENED], ["unmatched"])
 
 
+def test_of_an_alarm_that_does_not_come_again_the_incident_is_opened_from_the_journal(
+    here: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(OPEN, killed)
+        with pytest.raises(KilledError):
+            judging(here, []).one(THEFT, 0)
+    here.journal.append(
+        Draft(
+            entry_id=new_id(NOW), at=NOW, kind=WATCH_JUDGED, actor="x", body={"verdict": "expired"}
+        )
+    )
+    sentry = judging(here, [])
+    with monkeypatch.context() as patched:
+        patched.setattr(OPEN, full)
+        assert sentry.open_rest() == []
+    [found] = sentry.open_rest()
+    assert (found.code, found.facts) == ("watch.opened_late", (("left_sat", "29000000000"),))
+    assert kinds(here) == [WATCH_JUDGED, WATCH_JUDGED, INCIDENT_OPENED]
+    opened_one = list(here.journal.entries())[-1]
+    assert opened_one.body["verdict"] == "unmatched"
+    assert sentry.open_rest() == judging(here, []).open_rest() == []
+
+
 def test_an_incident_that_the_journal_cannot_take_is_owed(
     here: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(*_: object, **__: object) -> None:
-        raise WorldError("the disk is full")
-
     said: list[str] = []
     sentry = judging(here, said)
     with monkeypatch.context() as patched:

@@ -271,6 +271,8 @@ class Sentry:
                     f"Everything is seen. What could be known since {since} was looked at.",
                     facts={"from": since, "to": format_instant(proven_at), "nodes": nodes},
                 )
+            for found in self._judging.open_rest():
+                self._trouble(found)
         elif all(each.is_blind for each in self._feeds.values()):
             why = self.why()
             since = format_instant(self._ledger.coverage.proven_at)

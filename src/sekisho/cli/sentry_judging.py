@@ -3,15 +3,19 @@
 import secrets
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from datetime import timedelta
 
 from sekisho.app import Installation, current_time, last_checkpoint
 from sekisho.chains.bitcoin.transaction import OutPoint, Transaction
 from sekisho.edges.node_feed import monotonic_us
+from sekisho.journal.records import Entry
 from sekisho.kernel.errors import BadInputError, WorldError
+from sekisho.kernel.finding import Finding
 from sekisho.passes.duress import Keeper
 from sekisho.respond.flow import INCIDENT_OPENED, open_incident
 from sekisho.respond.records import Incident
+from sekisho.watch import troubles
 from sekisho.watch.chain_order import in_chain_order
 from sekisho.watch.flow import (
     Judged,
@@ -23,6 +27,7 @@ from sekisho.watch.flow import (
     weigh_parsed,
 )
 from sekisho.watch.raw_block import SEED_SIZE
+from sekisho.watch.recorded import recorded_verdict
 from sekisho.watch.records import ALARMS, Movement, Verdict, VerdictKind
 from sekisho.watch.screen import Screen
 
@@ -43,7 +48,9 @@ class Judging:
         self.watch = self._opened()
         self.owed: deque[tuple[Transaction, int]] = deque()
         """What could not be made durable yet, with the moment of its message."""
-        self._said = _said(self.watch)
+        self._unopened = _unopened(self.watch)
+        """Alarms of before the start whose incidents are not open."""
+        self._said = {each.entry_id for each in self.watch.recorded.values()} - set(self._unopened)
         self._loose: list[bytes] = []
         self._others = False
         """Other wallets are watched than when that was last asked."""
@@ -101,6 +108,27 @@ class Judging:
             self._judge([transaction], at_us)
             if self.owed:
                 return
+
+    def open_rest(self) -> list[Finding]:
+        """Open the incidents of alarms of before the start whose transactions did not come again.
+
+        To be called when everything was looked at. Returns what to say of each.
+        """
+        found = []
+        for entry_id, entry in list(self._unopened.items()):
+            with suppress(WorldError):  # the journal cannot take it yet
+                try:
+                    verdict = recorded_verdict(entry)
+                except BadInputError:
+                    pass  # somebody else wrote it: it is no verdict of a watcher
+                else:
+                    open_incident(
+                        self._here.journal, None, verdict, recognised=entry, valuations=[]
+                    )
+                    found.append(troubles.opened_late(verdict))
+                self._said.add(entry_id)
+                del self._unopened[entry_id]
+        return found
 
     def follow(self) -> bool:
         """Take in what the journal says by now; return whether other wallets are watched.
@@ -169,6 +197,7 @@ class Judging:
             return
         incident = self._incident(judged) if judged.verdict.kind in ALARMS else None
         self._said.add(judged.entry.entry_id)
+        self._unopened.pop(judged.entry.entry_id, None)
         self._told(judged, incident, took_us)
 
     def _incident(self, judged: Judged) -> Incident:
@@ -198,16 +227,18 @@ def _is_unsure(weighed: tuple[Movement, Verdict] | None) -> bool:
     return weighed is not None and weighed[1].kind is VerdictKind.UNDETERMINED
 
 
-def _said(watch: Watch) -> set[str]:
-    """Return the ids of what needs no more doing: an alarm is said once its incident is open.
+def _unopened(watch: Watch) -> dict[str, Entry]:
+    """Return the alarms without an incident, by their ids.
 
     Whoever killed the watcher between the two must not thereby have spared himself an incident.
     """
     opened = {
-        each.body.get("recognised_by") for each in watch.entries if each.kind == INCIDENT_OPENED
+        str(each.body.get("recognised_by"))
+        for each in watch.entries
+        if each.kind == INCIDENT_OPENED
     }
     return {
-        each.entry_id
+        each.entry_id: each
         for each in watch.recorded.values()
-        if each.body.get("verdict") not in ALARMS or each.hash.hex() in opened
+        if str(each.body.get("verdict")) in ALARMS and each.hash.hex() not in opened
     }
