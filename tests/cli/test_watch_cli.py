@@ -186,6 +186,55 @@ def test_what_the_journal_cannot_take_is_written_later(
     assert kinds(office) == [WATCH_SEEING]
 
 
+def test_what_a_killed_watcher_saw_is_covered_before_its_gap(office: Office) -> None:
+    with installation(office.root) as here:
+        killed = Ledger(here)
+        start = killed.coverage.proven_at
+        killed.sees(start, ("node",), 0)
+        killed.sees(start + 40 * SECOND, ("node",), 1)
+        write_watch_file(office.root, killed.coverage, {})
+        Ledger(here).sees(start + 60 * SECOND, ("node",), 0)
+        found = [each.body for each in here.journal.entries() if each.kind == WATCH_COVERED]
+    assert kinds(office) == [WATCH_SEEING, WATCH_COVERED, WATCH_SEEING]
+    assert found[0]["to"] == format_instant(start + 40 * SECOND)
+
+
+def test_the_journal_knows_best_what_it_was_told(office: Office) -> None:
+    """The file was kept before the journal was told; or the journal could not be."""
+    with installation(office.root) as here:
+        first = Ledger(here)
+        start = first.coverage.proven_at
+        write_watch_file(office.root, first.coverage, {})
+        first.sees(start, ("node",), 0)
+        first.blind([finding("watch.node_unanswered", "node")])
+        assert Ledger(here).coverage.blind
+        ahead = replace(first.coverage, told_at=start + 9 * SECOND, proven_at=start + 9 * SECOND)
+        write_watch_file(office.root, ahead, {})
+        second = Ledger(here)
+    assert (second.coverage.told_at, second.coverage.proven_at) == (start, start + 9 * SECOND)
+
+
+def test_a_clock_that_is_put_back_proves_nothing_of_what_is_to_come(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with installation(office.root) as here:
+        ledger = Ledger(here)
+        start = ledger.coverage.proven_at
+        ledger.sees(start, ("node",), 0)
+        assert ledger.clock_went_back() == []
+        back = start - 3600 * SECOND
+        monkeypatch.setattr("sekisho.cli.sentry_coverage.current_time", lambda: back)
+        [found] = ledger.clock_went_back()
+        assert (found.code, ledger.coverage.proven_at) == ("watch.clock_back", back)
+        assert ledger.clock_went_back() == []
+        assert not ledger.sees(back - 2 * SECOND, ("node",), 1), "not proven by this clock yet"
+        assert ledger.is_blind
+        assert ledger.sees(back + SECOND, ("node",), 2)
+        last = list(here.journal.entries())[-1].body
+    assert kinds(office) == [WATCH_SEEING, WATCH_BLIND, WATCH_SEEING]
+    assert (last["from"], last["to"]) == (format_instant(back), format_instant(back + SECOND))
+
+
 def test_a_folder_that_cannot_be_written_is_said(office: Office) -> None:
     (office.root / "watch.json").mkdir()
     with pytest.raises(WorldError, match=r"watch\.json"):

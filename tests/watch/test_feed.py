@@ -308,6 +308,20 @@ def test_a_quiet_net_is_no_silence(world: FeedWorld) -> None:
     assert not world.of(Blind)
 
 
+def test_what_was_not_listed_is_proven_once_its_loss_would_be_known(world: FeedWorld) -> None:
+    world.later(10_000)
+    world.dropping[RAWTX] = world.dropping[SEQUENCE] = 1
+    added_ms = world.now_ms
+    world.add(ONE)
+    while ONE not in world.seen:
+        assert world.feed.proven_ms <= added_ms
+        world.later(200)
+    world.join()
+    world.add(TWO)  # the topic that was silent speaks again
+    world.later(2_000)
+    assert world.feed.proven_ms > added_ms
+
+
 # Blind -------------------------------------------------------------------------------------------
 
 

@@ -328,6 +328,8 @@ class Sentry:
 
     def _cover(self, now_ms: int) -> None:
         """Say from when to when not everything was seen."""
+        for found in self._ledger.clock_went_back():
+            self._trouble(found)
         sound = [each for each in self._feeds.values() if each.is_sound]
         if sound and not self._judging.owed and self._coins.is_done:
             self._stand(sound)
@@ -341,6 +343,8 @@ class Sentry:
                     f"Everything is seen. What could be known since {since} was looked at.",
                     facts={"from": since, "to": format_instant(proven_at), "nodes": nodes},
                 )
+            for found in self._judging.open_rest():
+                self._trouble(found)
         elif all(each.is_blind for each in self._feeds.values()):
             why = self.why()
             since = format_instant(self._ledger.coverage.proven_at)

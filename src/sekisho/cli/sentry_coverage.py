@@ -12,12 +12,14 @@ from sekisho.journal.records import Draft
 from sekisho.kernel.canonical import Json
 from sekisho.kernel.errors import BadInputError, WorldError
 from sekisho.kernel.finding import Finding
+from sekisho.watch import troubles
 from sekisho.watch.block_path import Blocks
 from sekisho.watch.coverage import (
     WATCH_BLIND,
     WATCH_COVERED,
     WATCH_SEEING,
     Coverage,
+    as_told,
     blind_body,
     coverage_of,
     covered_body,
@@ -68,7 +70,11 @@ class Ledger:
     def sees(self, proven_at: datetime, nodes: tuple[str, ...], now_ms: int) -> bool:
         """Note that everything up to a moment was seen; return whether a gap ended by it."""
         ended = self.is_blind
+        if ended and proven_at < self.coverage.proven_at:
+            return False  # the proof does not reach beyond the beginning of the gap yet
         if ended:
+            if self.coverage.told_at < self.coverage.proven_at:
+                self._tell()  # what was seen before the gap, by a watcher that was killed
             body = seeing_body(
                 self.coverage, self._tip, to_at=proven_at, nodes=nodes, complete=not self._hole
             )
@@ -84,6 +90,23 @@ class Ledger:
         elif now_ms - self._saved_ms >= SAVE_MS:
             self._flush()
         return ended
+
+    def clock_went_back(self) -> list[Finding]:
+        """Begin anew where the clock says that what was proven is still to come.
+
+        What was seen by the clock as it was stands. Nobody is to read from it that what comes when
+        the clock says the same again was seen already.
+        """
+        now = current_time()
+        if now >= self.coverage.proven_at:
+            return []
+        found = [troubles.clock_back("watcher", self.coverage.proven_at, now)]
+        if self.coverage.told_at < self.coverage.proven_at:
+            self._tell()
+        self.write(WATCH_BLIND, blind_body(self.coverage, self._tip, found))
+        self.coverage = replace(self.coverage, proven_at=now, told_at=now, blind=True)
+        self._saved_ms = 0
+        return found
 
     def blind(self, why: Sequence[Finding]) -> bool:
         """Note that not everything is seen any more; return whether that is new."""
@@ -151,11 +174,16 @@ class Ledger:
 
 
 def _before(here: Installation, watcher_id: str) -> Coverage | None:
-    """Return how far an earlier watcher came: by its file, or by the journal if that is lost."""
+    """Return how far an earlier watcher came.
+
+    By its file, which is the newer, or by the journal if that is lost. What the journal was told
+    is read from the journal: the file may have been kept before, or the journal have been full.
+    """
     try:
         kept = read_watch_file(here.workspace.root)
     except BadInputError:
         kept = None  # damaged: the journal knows enough
-    if kept is not None:
-        return kept[0]
-    return coverage_of(here.journal.entries(), watcher_id=watcher_id)
+    told = coverage_of(here.journal.entries(), watcher_id=watcher_id)
+    if kept is None:
+        return told
+    return kept[0] if told is None else as_told(kept[0], told)

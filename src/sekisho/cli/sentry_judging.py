@@ -3,16 +3,20 @@
 import secrets
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 
 from sekisho.app import Installation, current_time, last_checkpoint
 from sekisho.chains.bitcoin.transaction import OutPoint, Transaction
 from sekisho.edges.node_feed import monotonic_us
+from sekisho.journal.records import Entry
 from sekisho.kernel.errors import BadInputError, WorldError
+from sekisho.kernel.finding import Finding
 from sekisho.passes.duress import Keeper
 from sekisho.respond.flow import INCIDENT_OPENED, open_incident
 from sekisho.respond.records import Incident
+from sekisho.watch import troubles
 from sekisho.watch.chain_order import in_chain_order
 from sekisho.watch.flow import (
     Judged,
@@ -26,7 +30,8 @@ from sekisho.watch.flow import (
 from sekisho.watch.listed import each_of, owner_of
 from sekisho.watch.old_coins import coins_in
 from sekisho.watch.raw_block import SEED_SIZE
-from sekisho.watch.records import ALARMS
+from sekisho.watch.recorded import recorded_verdict
+from sekisho.watch.records import ALARMS, Movement, Verdict, VerdictKind
 from sekisho.watch.screen import Screen
 from sekisho.watch.sieve import Packed
 
@@ -48,7 +53,9 @@ class Judging:
         self.watch = self._opened()
         self.owed: deque[tuple[Transaction, int]] = deque()
         """What could not be made durable yet, with the moment of its message."""
-        self._said = _said_before(self.watch)
+        self._unopened = _unopened(self.watch)
+        """Alarms of before the start whose incidents are not open."""
+        self._said = {each.entry_id for each in self.watch.recorded.values()} - set(self._unopened)
         self._loose: list[bytes] = []
         self._others = False
         """Other wallets or coins are watched than when that was last asked."""
@@ -120,13 +127,35 @@ class Judging:
             if self.owed:
                 return
 
+    def open_rest(self) -> list[Finding]:
+        """Open the incidents of alarms of before the start whose transactions did not come again.
+
+        To be called when everything was looked at. Returns what to say of each.
+        """
+        found = []
+        for entry_id, entry in list(self._unopened.items()):
+            with suppress(WorldError):  # the journal cannot take it yet
+                try:
+                    verdict = recorded_verdict(entry)
+                except BadInputError:
+                    pass  # somebody else wrote it: it is no verdict of a watcher
+                else:
+                    open_incident(
+                        self._here.journal, None, verdict, recognised=entry, valuations=[]
+                    )
+                    found.append(troubles.opened_late(verdict))
+                self._said.add(entry_id)
+                del self._unopened[entry_id]
+        return found
+
     def follow(self) -> bool:
         """Take in what the journal says by now; return whether others are watched than before.
 
         Raises `WorldError` if it cannot be read.
         """
         now = current_time()
-        late = now - self._renewed_at >= timedelta(seconds=RENEW_SECONDS)
+        # A clock that was put back must not keep it from being done either.
+        late = abs(now - self._renewed_at) >= timedelta(seconds=RENEW_SECONDS)
         if late or not read_again(self.watch, now=now):
             self._renew()
         others, self._others = self._others, False
@@ -189,8 +218,9 @@ class Judging:
     def _judge_one(self, transaction: Transaction, at_us: int) -> None:
         weighed = weigh_parsed(self.watch, transaction, now=current_time())
         spends_ours = weighed is None or any(each.own for each in weighed[0].inputs)
-        if spends_ours and not self._is_current():
-            # What the gate let through a moment ago stands in the journal by now.
+        if spends_ours and (not self._is_current() or _is_unsure(weighed)):
+            # What the gate let through a moment ago stands in the journal by now. And a view that
+            # was too old, because the watcher or its clock was held up, was just read again.
             weighed = weigh_parsed(self.watch, transaction, now=current_time())
         if weighed is None:
             return
@@ -201,8 +231,9 @@ class Judging:
         self._show(OutPoint(txid=transaction.txid, vout=each) for each in count)
         if judged.entry.entry_id in self._said:
             return
-        self._said.add(judged.entry.entry_id)
         incident = self._incident(judged) if judged.verdict.kind in ALARMS else None
+        self._said.add(judged.entry.entry_id)
+        self._unopened.pop(judged.entry.entry_id, None)
         self._told(judged, incident, at_us, took_us)
 
     def _incident(self, judged: Judged) -> Incident:
@@ -232,11 +263,14 @@ class Judging:
         return False
 
 
-def _said_before(watch: Watch) -> set[str]:
-    """Return the ids of verdicts that somebody was told of.
+def _is_unsure(weighed: tuple[Movement, Verdict] | None) -> bool:
+    return weighed is not None and weighed[1].kind is VerdictKind.UNDETERMINED
 
-    A watcher that was killed between a verdict and its incident told nobody. The transaction is
-    looked at again: it is in the mempool still, or in a block that does not count as searched.
+
+def _unopened(watch: Watch) -> dict[str, Entry]:
+    """Return the alarms without an incident, by their ids.
+
+    Whoever killed the watcher between the two must not thereby have spared himself an incident.
     """
     opened = {
         str(each.body.get("recognised_by"))
@@ -244,7 +278,7 @@ def _said_before(watch: Watch) -> set[str]:
         if each.kind == INCIDENT_OPENED
     }
     return {
-        each.entry_id
+        each.entry_id: each
         for each in watch.recorded.values()
-        if str(each.body.get("verdict")) not in ALARMS or each.hash.hex() in opened
+        if str(each.body.get("verdict")) in ALARMS and each.hash.hex() not in opened
     }

@@ -17,7 +17,7 @@ INCIDENT_OPENED = "incident.opened"
 
 def open_incident(
     journal: JournalStore,
-    movement: Movement,
+    movement: Movement | None,
     verdict: Verdict,
     *,
     recognised: Entry,
@@ -25,6 +25,7 @@ def open_incident(
 ) -> Incident:
     """Record and return the incident that a verdict opens.
 
+    Without a movement, because its transaction is not at hand any more, nobody can say who signed.
     `recognised` is the journal entry that holds the verdict: its time is when we knew, and its
     hash is the evidence of that. The incident's id follows from both, so opening it twice is
     opening it once: what more is known the second time is returned, and the record stays.
@@ -39,7 +40,7 @@ def open_incident(
         recognised_at=recognised.at,
         recognised_by=recognised.hash.hex(),
         findings=verdict.findings,
-        signatures=summarise_signatures(_signatures(movement)),
+        signatures=summarise_signatures(() if movement is None else _signatures(movement)),
         loss=Loss(
             amount_sat=verdict.left_sat, fee_sat=verdict.fee_sat, valuations=tuple(valuations)
         ),

@@ -78,6 +78,19 @@ def coverage_of(entries: Iterable[Entry], *, watcher_id: str = "") -> Coverage |
     return found
 
 
+def as_told(kept: Coverage, told: Coverage) -> Coverage:
+    """Return what the file says, where the journal was told this.
+
+    Each may be the newer: a watcher is killed between the two, or only one of them can be written.
+    """
+    return replace(
+        kept,
+        told_at=told.told_at,
+        proven_at=max(kept.proven_at, told.proven_at),
+        blind=told.blind,
+    )
+
+
 def _after(before: Coverage | None, entry: Entry) -> Coverage:
     fields = Fields(entry.body, f"journal entry {entry.seq}")
     from_at = fields.instant("from")

@@ -56,6 +56,8 @@ POLL_MS: Final = 2_000
 """How often the mempool is listed while a topic is dead."""
 RETRY_MS: Final = 1_000
 BATCH: Final = 200
+NOTICED_MS: Final = 5_000
+"""What was lost is noticed by then: a silent topic is, a second after the mempool has moved."""
 _UNHEARD_MAX: Final = 100_000
 _NEEDED: Final = (RAWTX, SEQUENCE)
 """Without these a transaction can be missed; blocks are found without their topic."""
@@ -105,8 +107,13 @@ class Feed:
 
     @property
     def proven_ms(self) -> int:
-        """Up to here everything is proven to have been seen, as far as the node told it."""
-        return self._sound_ms if self._gap_ms == _NONE else self._gap_ms
+        """Up to here everything is proven to have been seen, as far as the node told it.
+
+        What was not listed since is proven once its loss would have been noticed.
+        """
+        if self._gap_ms != _NONE:
+            return self._gap_ms
+        return max(self._listed_ms, self._sound_ms - NOTICED_MS)
 
     @property
     def is_sound(self) -> bool:

@@ -6,6 +6,7 @@ from sekisho.kernel.errors import BadInputError
 from sekisho.kernel.finding import Finding, finding
 from sekisho.kernel.instants import format_instant
 from sekisho.watch.feed_records import Header
+from sekisho.watch.records import Verdict
 
 
 def node_failed(node: str, reason: str) -> Finding:
@@ -61,6 +62,17 @@ def journal_unreadable(error: Exception) -> Finding:
 def file_unwritten(error: Exception) -> Finding:
     """Say that what the watcher has come to cannot be kept."""
     return finding("watch.file_unwritten", "watch.json", reason=str(error))
+
+
+def clock_back(subject: str, was_at: datetime, now: datetime) -> Finding:
+    """Say that the clock was put back behind what was seen."""
+    was, is_now = format_instant(was_at), format_instant(now)
+    return finding("watch.clock_back", subject, was=was, now=is_now)
+
+
+def opened_late(verdict: Verdict) -> Finding:
+    """Say that an alarm of before the start had no incident, and has one now."""
+    return finding("watch.opened_late", verdict.txid, left_sat=verdict.left_sat)
 
 
 def stopped(subject: str) -> Finding:
