@@ -74,6 +74,26 @@ class WatchedExchange(Exchange):
             if each.body["txid"] == txid
         ]
 
+    def lives(self, txid: str) -> list[dict[str, Any]]:
+        """Return every change in the life of a movement that the journal holds."""
+        found: list[dict[str, Any]] = []
+        for entry in self.entries_of("watch.lives"):
+            changes: Any = entry.body["changes"]
+            found += [each for each in changes if each["txid"] == txid]
+        return found
+
+    def lives_until(self, txid: str, state: str) -> list[dict[str, Any]]:
+        """Wait until a movement stands there; return its changes."""
+        self.until(lambda: [each["state"] for each in self.lives(txid)][-1:] == [state])
+        return self.lives(txid)
+
+    def until(self, is_so: Callable[[], object]) -> None:
+        """Wait until something is so; fails if it does not become so in time."""
+        end = time.monotonic() + PATIENCE_SECONDS
+        while not is_so():
+            assert time.monotonic() < end
+            time.sleep(0.1)
+
     def pay(self, address: str) -> str:
         """Have the miner pay an address; return the txid."""
         options = {"fee_rate": FEERATE}

@@ -1,6 +1,13 @@
 from feed_world import name
 
-from sekisho.watch.block_path import FIRST_BLOCKS, HEADERS_KEPT, HEADERS_MIN, BlockPath, Blocks
+from sekisho.watch.block_path import (
+    FIRST_BLOCKS,
+    HEADERS_KEPT,
+    HEADERS_MIN,
+    BlockPath,
+    Blocks,
+    Place,
+)
 from sekisho.watch.feed_records import AskBlock, AskHeader, Header
 
 
@@ -111,8 +118,16 @@ def test_what_another_node_had_meanwhile_is_not_asked_for() -> None:
 
 
 def test_old_headers_are_forgotten_and_enough_are_kept() -> None:
-    blocks = Blocks(chain(HEADERS_KEPT + 50))
-    assert len(blocks) == HEADERS_KEPT
+    blocks = Blocks()
+    known = chain(HEADERS_KEPT + 50)
+    for each in known:
+        blocks.add(each)
+    blocks.stand_at(known[-1].hash)
+    assert blocks.place(known[0].hash, 0) is Place.IN_CHAIN  # for whoever asks in time
+    assert len(blocks.headers()) == HEADERS_KEPT
+    blocks.forget_old()
+    assert blocks.place(known[0].hash, 0) is Place.UNKNOWN
+    assert len(blocks) == len(Blocks(known)) == HEADERS_KEPT
     assert blocks.headers()[0].height == 50
     assert blocks.floor_height == 50
     assert blocks.tip == blocks.headers()[-1]

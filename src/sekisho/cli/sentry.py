@@ -15,10 +15,12 @@ from queue import Empty, SimpleQueue
 from sekisho.app import Installation, current_time
 from sekisho.cli.sentry_coverage import Ledger
 from sekisho.cli.sentry_judging import Judging
+from sekisho.cli.sentry_lives import Chronicle
 from sekisho.cli.sentry_words import Voice
 from sekisho.edges.node_feed import (
     BlockGiven,
     Body,
+    BurialGiven,
     Given,
     NodeLink,
     Post,
@@ -75,11 +77,12 @@ class Sentry:
         self._notifier = Notifier()
         self._judging = Judging(here, keeper=keeper, told=self._tell)
         self._ledger = Ledger(here)
+        self._chronicle = Chronicle(here, self._judging, self._ledger.blocks)
         self._links: dict[str, NodeLink] = {}
         self._feeds: dict[str, Feed] = {}
         self._nodes = Nodes()
-        self._recent: deque[tuple[bytes, str]] = deque(maxlen=RECENT_BLOCKS)
-        self._search_again: deque[tuple[bytes, str]] = deque()
+        self._recent: deque[BlockGiven] = deque(maxlen=RECENT_BLOCKS)
+        self._search_again: deque[BlockGiven] = deque()
         self._followed_ms = self._watchdog_ms = monotonic_ms()
         self._troubles: dict[str, str] = {}
 
@@ -145,8 +148,11 @@ class Sentry:
             case Failed():
                 self._once(troubles.node_failed(feed.node, told.reason))
                 self._do(feed, feed.take(told, now_ms))
+            case BurialGiven():
+                pass
             case _:
                 self._do(feed, feed.take(told, now_ms))
+        self._chronicle.after(post)
 
     def _look(self, feed: Feed, body: Body, at_us: int) -> None:
         try:
@@ -165,6 +171,7 @@ class Sentry:
     def _search(self, feed: Feed, given: BlockGiven, at_us: int) -> None:
         header, where = given.header, f"block {given.header.hash.hex()}"
         missing = not given.data
+        self._chronicle.before_block(header)
         try:
             if not missing:
                 self._judging.block(given.data, where, at_us)
@@ -181,7 +188,7 @@ class Sentry:
         self._metrics.count("blocks_total")
         if given.data:
             self._search_again.extend(self._recent)
-            self._recent.append((given.data, where))
+            self._recent.append(given)
         self._do(feed, feed.take(BlockSearched(hash=header.hash, missing=missing), at_us // 1000))
 
     # What is done --------------------------------------------------------------------------------
@@ -233,14 +240,25 @@ class Sentry:
         self._judging.settle_debts()
         if self._judging.owed:
             self._once(troubles.verdicts_owed(len(self._judging.owed)))
+        self._chronicle.judged("", None)
+        self._record_lives()
         self._follow_journal(now_ms)
         for found in self._nodes.compare(tuple(self._feeds.values()), now_ms):
             self._trouble(found)
         self._cover(now_ms)
         if self._posts.empty() and self._search_again:
-            data, where = self._search_again.popleft()
-            self._judging.block(data, where, monotonic_us())
+            given = self._search_again.popleft()
+            self._judging.block(given.data, f"block {given.header.hash.hex()}", monotonic_us())
+            self._chronicle.judged("", given.header)
         self._show(now_ms)
+
+    def _record_lives(self) -> None:
+        """Write down what became of movements, behind their verdicts."""
+        believed = frozenset(each.node for each in self._feeds.values() if not each.is_blind)
+        sound = (self._links[each.node].ask for each in self._feeds.values() if each.is_sound)
+        self._chronicle.tick(believed, next(sound, None))
+        if self._chronicle.owed:
+            self._once(troubles.lives_owed(self._chronicle.owed))
 
     def _follow_journal(self, now_ms: int) -> None:
         if now_ms - self._followed_ms < FOLLOW_MS:
@@ -258,7 +276,8 @@ class Sentry:
         """Say from when to when not everything was seen."""
         sound = [each for each in self._feeds.values() if each.is_sound]
         if sound and not self._judging.owed:
-            self._stand(sound)
+            self._stand(sound, now_ms)
+            self._chronicle.stand()
             proven_at = _wall(max(each.proven_ms for each in sound), now_ms)
             nodes = tuple(each.node for each in sound)
             since_at = self._ledger.coverage.proven_at
@@ -279,7 +298,7 @@ class Sentry:
                 for found in why:
                     self._trouble(found)
 
-    def _stand(self, sound: Sequence[Feed]) -> None:
+    def _stand(self, sound: Sequence[Feed], now_ms: int) -> None:
         """Take for the tip what a node says whose blocks are all searched: the highest does."""
         blocks = self._ledger.blocks
         found = [each for each in sound if each.tip in blocks]
@@ -289,6 +308,8 @@ class Sentry:
         undone = blocks.stand_at(highest.tip)
         if undone and blocks.tip is not None:
             self._trouble(troubles.reorganised(highest.node, blocks.tip, blocks=undone))
+            for feed in self._feeds.values():  # what a block gave back may be in its mempool
+                self._do(feed, feed.mistrust(now_ms))
 
     def why(self) -> list[Finding]:
         """Return why not everything is seen."""
@@ -317,7 +338,7 @@ class Sentry:
             )
             self._notifier.tell("WATCHDOG=1", f"STATUS={status}")
         try:
-            ledger.save(self._status(), now_ms)
+            ledger.save(self._status(), now_ms, whole=self._chronicle.is_whole)
         except WorldError as error:
             self._once(troubles.file_unwritten(error))
 
@@ -340,8 +361,9 @@ class Sentry:
         for link in self._links.values():
             link.stop()
         self._judging.settle_debts()
+        self._chronicle.close()
         self._ledger.blind([troubles.stopped("watcher")])
-        self._ledger.close(self._status())
+        self._ledger.close(self._status(), whole=self._chronicle.is_whole)
         self._voice.line("stopped", "Stopped. Nothing is watched from here on.")
 
 

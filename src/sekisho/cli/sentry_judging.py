@@ -23,7 +23,7 @@ from sekisho.watch.flow import (
     weigh_parsed,
 )
 from sekisho.watch.raw_block import SEED_SIZE
-from sekisho.watch.records import ALARMS
+from sekisho.watch.records import ALARMS, Movement, Verdict
 from sekisho.watch.screen import Screen
 
 RENEW_SECONDS = 30
@@ -44,6 +44,9 @@ class Judging:
         self.owed: deque[tuple[Transaction, int]] = deque()
         """What could not be made durable yet, with the moment of its message."""
         self._said: set[str] = {each.entry_id for each in self.watch.recorded.values()}
+        self.moved: list[tuple[Transaction, Judged | None]] = []
+        """What was judged since this was last emptied; None for what is about us no more than
+        that it spends what a movement of ours spends."""
         self._loose: list[bytes] = []
         self._others = False
         """Other wallets are watched than when that was last asked."""
@@ -157,17 +160,26 @@ class Judging:
             # What the gate let through a moment ago stands in the journal by now.
             weighed = weigh_parsed(self.watch, transaction, now=current_time())
         if weighed is None:
+            self.moved.append((transaction, None))
             return
-        judged = record_verdict(self.watch, *weighed, now=current_time())
+        self.moved.append((transaction, self.conclude(*weighed, at_us=at_us)))
+
+    def conclude(self, movement: Movement, verdict: Verdict, *, at_us: int) -> Judged:
+        """Return the verdict, durable; with its incident if it is an alarm, and told, once.
+
+        Raises `WorldError` if it cannot be made durable.
+        """
+        transaction = movement.transaction
+        judged = record_verdict(self.watch, movement, verdict, now=current_time())
         took_us = max(monotonic_us() - at_us, 0)
         self._here.chain.keep([transaction])
         count = range(len(transaction.outputs))
         self._show(OutPoint(txid=transaction.txid, vout=each) for each in count)
-        if judged.entry.entry_id in self._said:
-            return
-        self._said.add(judged.entry.entry_id)
-        incident = self._incident(judged) if judged.verdict.kind in ALARMS else None
-        self._told(judged, incident, took_us)
+        if judged.entry.entry_id not in self._said:
+            self._said.add(judged.entry.entry_id)
+            incident = self._incident(judged) if judged.verdict.kind in ALARMS else None
+            self._told(judged, incident, took_us)
+        return judged
 
     def _incident(self, judged: Judged) -> Incident:
         return open_incident(

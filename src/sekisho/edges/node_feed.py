@@ -34,6 +34,7 @@ from sekisho.kernel.errors import BadInputError, WorldError
 from sekisho.watch.feed_records import (
     Ask,
     AskBlock,
+    AskBurial,
     AskHeader,
     AskListing,
     AskSettings,
@@ -86,13 +87,22 @@ class BlockGiven:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BurialGiven:
+    """A block read again, and the headers upon it, as bytes."""
+
+    ask: AskBurial
+    data: bytes
+    headers: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Strange:
     """A message that is out of form."""
 
     error: BadInputError
 
 
-Told: TypeAlias = Event | Body | Given | BlockGiven | Strange
+Told: TypeAlias = Event | Body | Given | BlockGiven | BurialGiven | Strange
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -234,6 +244,16 @@ def _answer(rpc: NodeRPC, ask: Ask) -> Told:
                     return BlockGiven(header=ask.header, data=b"")
                 raise
             return BlockGiven(header=ask.header, data=read_block(answer, ask.header))
+        case AskBurial():
+            return _burial(rpc, ask)
+
+
+def _burial(rpc: NodeRPC, ask: AskBurial) -> BurialGiven:
+    first, *upon = ask.hashes
+    data = read_transaction(rpc.call("getblock", first.hex(), 0))
+    answers = rpc.batch([("getblockheader", (each.hex(), False)) for each in upon])
+    headers = tuple(read_transaction(each) for each in _all(answers))
+    return BurialGiven(ask=ask, data=data, headers=headers)
 
 
 def _given(rpc: NodeRPC, txids: Sequence[bytes]) -> Given:

@@ -162,7 +162,15 @@ class AskBlock:
     header: Header
 
 
-Ask: TypeAlias = AskSettings | AskListing | AskTransactions | AskHeader | AskBlock
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskBurial:
+    """What does a block hold, and which headers lie upon it? On no feed's way."""
+
+    hashes: tuple[bytes, ...]
+    """Of the block first, then of those upon it."""
+
+
+Ask: TypeAlias = AskSettings | AskListing | AskTransactions | AskHeader | AskBlock | AskBurial
 
 # What is said ------------------------------------------------------------------------------------
 

@@ -31,6 +31,7 @@ from sekisho.wallets.registry import open_book
 from sekisho.watch.chain_order import in_chain_order
 from sekisho.watch.coverage import COVERAGE_KINDS
 from sekisho.watch.credence import FORMER
+from sekisho.watch.life_records import WATCH_LIVES
 from sekisho.watch.match import match
 from sekisho.watch.movement import reconstruct
 from sekisho.watch.raw_block import Reading
@@ -44,7 +45,7 @@ from sekisho.watch.voices import committed, voices
 _KEPT = frozenset({VerdictKind.MATCHED, VerdictKind.REPLACEMENT})
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TAG_OF_ID = {WATCH_JUDGED: "watch-verdict", WATCH_SETTLED: "watch-spending"}
-_OUR_OWN = frozenset({*_TAG_OF_ID, *COVERAGE_KINDS, "incident.opened"})
+_OUR_OWN = frozenset({*_TAG_OF_ID, *COVERAGE_KINDS, WATCH_LIVES, "incident.opened"})
 """What changes no verdict when it is added to the journal."""
 
 
@@ -190,14 +191,7 @@ def weigh_parsed(
 
     None if it is not about us.
     """
-    movement = reconstruct(
-        transaction,
-        outputs=watch.outputs,
-        book=watch.state.book,
-        network=watch.network,
-        seen_at=now,
-        anchors=watch.state.by_anchor.keys(),
-    )
+    movement = movement_of(watch, transaction, now=now)
     if movement is None:
         return None
     verdict = match(movement, watch.state)
@@ -206,6 +200,24 @@ def weigh_parsed(
     if verdict.kind in _KEPT:
         verdict = _unless_held(watch, verdict, now)
     return movement, verdict
+
+
+def movement_of(watch: Watch, transaction: Transaction, *, now: datetime) -> Movement | None:
+    """Return the movement that a transaction is by what is known now; None if not about us."""
+    return reconstruct(
+        transaction,
+        outputs=watch.outputs,
+        book=watch.state.book,
+        network=watch.network,
+        seen_at=now,
+        anchors=watch.state.by_anchor.keys(),
+    )
+
+
+def record_settled(watch: Watch, spendings: Iterable[Spending], *, now: datetime) -> None:
+    """Write down that anchors are spent at depth, each once."""
+    for each in unrecorded(spendings, watch.recorded.values()):
+        _recorded(watch, WATCH_SETTLED, spending_body(each), now)
 
 
 def record_verdict(watch: Watch, movement: Movement, verdict: Verdict, *, now: datetime) -> Judged:
@@ -373,8 +385,7 @@ def scan_blocks(watch: Watch, read: Reading, *, seed: bytes, now: datetime) -> S
         for spending in spendings_of(each, blocks_of[txid], watch.state.by_anchor)
     ]
     deep, unread = settled(unrecorded(spent, watch.recorded.values()), sweep.links(), read)
-    for each in deep:
-        _recorded(watch, WATCH_SETTLED, spending_body(each), now)
+    record_settled(watch, deep, now=now)
     return Scan(
         judged=tuple(each for each in judged if each is not None),
         settled=tuple(deep),

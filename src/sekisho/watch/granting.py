@@ -15,7 +15,7 @@ from sekisho.kernel.finding import Finding, Refused, finding
 from sekisho.passes.lease import Extent, Lease, LeaseRequest, Memory, SignedRequest
 from sekisho.passes.policy.records import Leases
 from sekisho.wallets.order import Order
-from sekisho.watch.records import ALARMS
+from sekisho.watch.records import SHUTTING
 from sekisho.watch.state import WATCH_JUDGED, weigh_entries
 from sekisho.watch.view import relied_on
 
@@ -81,7 +81,7 @@ def _alarm(entry: Entry) -> str:
     if entry.kind == _GATE_REFUSED:
         return "hostile" if _HOSTILE in entry.body else ""
     verdict = entry.body.get("verdict") if entry.kind == WATCH_JUDGED else None
-    known = isinstance(verdict, str) and verdict in {each.value for each in ALARMS}
+    known = isinstance(verdict, str) and verdict in {each.value for each in SHUTTING}
     return str(verdict) if known else ""
 
 

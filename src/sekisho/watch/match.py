@@ -238,8 +238,6 @@ def _lookalikes(
 def _verdict(
     kind: VerdictKind, movement: Movement, pass_id: str, findings: list[Finding]
 ) -> Verdict:
-    spent = {each.own.wallet_id for each in movement.inputs if each.own is not None}
-    paid = {each.own.wallet_id for each in movement.outputs if each.own is not None}
     return Verdict(
         kind=kind,
         txid=movement.transaction.txid,
@@ -247,5 +245,5 @@ def _verdict(
         findings=tuple(findings),
         left_sat=movement.left_sat,
         fee_sat=movement.fee_sat,
-        wallet_ids=tuple(sorted(spent or paid)),
+        wallet_ids=movement.wallet_ids,
     )
