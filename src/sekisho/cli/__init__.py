@@ -19,6 +19,7 @@ from sekisho.cli import (
     init,
     journal,
     lease,
+    movements,
     orders,
     passes,
     policy,
@@ -73,6 +74,7 @@ for orders_or_inbox in (orders, inbox):
 app.add_typer(gate.app, name="gate")
 app.add_typer(lease.app, name="lease")
 app.command("scan")(scan.run)
+watch.app.add_typer(movements.app)
 app.add_typer(watch.app, name="watch")
 app.add_typer(journal.app, name="journal")
 

@@ -94,14 +94,23 @@ class Blocks:
     def forget_old(self) -> None:
         """Keep the newest headers alone. Before, whoever needs an older block's place asks."""
         if len(self._headers) > HEADERS_KEPT:
-            self._headers = {each.hash: each for each in self.headers()}
+            newest = sorted(self._headers.values(), key=lambda each: each.height)[-HEADERS_KEPT:]
+            floor = newest[0].height
+            self._headers = {each.hash: each for each in newest}
             self._stale &= self._headers.keys()
-            floor = min(each.height for each in self._headers.values())
             self._chain = {at: each for at, each in self._chain.items() if at >= floor}
 
     def headers(self) -> tuple[Header, ...]:
-        """Return the newest headers, lowest first."""
-        return tuple(sorted(self._headers.values(), key=lambda each: each.height)[-HEADERS_KEPT:])
+        """Return the newest headers, lowest first, of what is or may be in the chain.
+
+        Whoever begins with these searches again what is beside it, if a node ever goes there.
+        """
+        found = [
+            each
+            for each in self._headers.values()
+            if self.place(each.hash, each.height) is not Place.BESIDE
+        ]
+        return tuple(sorted(found, key=lambda each: each.height)[-HEADERS_KEPT:])
 
     def _is_upon(self, tip: Header, block_hash: bytes) -> bool:
         """Return whether a block is built on the tip by blocks that nobody has left yet."""

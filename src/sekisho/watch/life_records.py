@@ -6,6 +6,7 @@ holds it to what the nodes say.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
@@ -62,8 +63,8 @@ class Told:
     """What the journal says of one movement."""
 
     last: Change
-    at_seq: int
-    """The place of the entry that says so."""
+    told_at: datetime
+    """When that was written down."""
     confirmed: Change | None
     """Where it was last confirmed; None if it never was."""
 
@@ -128,5 +129,5 @@ def told_lives(entries: Iterable[Entry]) -> dict[str, Told]:
             if each.txid in judged:
                 before = told[each.txid].confirmed if each.txid in told else None
                 confirmed = each if each.state in IN_CHAIN else before
-                told[each.txid] = Told(last=each, at_seq=entry.seq, confirmed=confirmed)
+                told[each.txid] = Told(last=each, told_at=entry.at, confirmed=confirmed)
     return told

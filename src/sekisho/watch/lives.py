@@ -34,8 +34,8 @@ class _Life:
     txid: str
     inputs: tuple[OutPoint, ...]
     ours: bool
-    guessed: bool = False
-    """What it spends is not known but for a coin of which the journal says that it spends it."""
+    named: set[str] = field(default_factory=set)
+    """Of which the journal says that they spend the same coin, or one of them."""
     told: Change | None = None
     """What was last told of it."""
     confirmed: Change | None = None
@@ -107,7 +107,9 @@ class Lives:
             if each.confirmed is not None:
                 _put(life, each.confirmed, held=each.last.state in IN_CHAIN)
             if each.last.by_txid:
-                rival = self._known(each.last.by_txid, life.inputs, ours=False, guessed=True)
+                rival = self._known(each.last.by_txid, (), ours=False)
+                rival.named.add(txid)
+                life.named.add(rival.txid)
                 if each.last.state is State.DISPLACED and each.last.block_hash:
                     _put(rival, each.last, held=True)
             self._note_told(life, each.last)
@@ -118,8 +120,6 @@ class Lives:
 
         Messages repeat what is in blocks: of one that the chain holds it says nothing.
         """
-        if not ours and not self._is_about_ours(inputs):
-            return
         life = self._known(txid, tuple(inputs), ours=ours)
         if self._block_of(life) is None:
             self._mempools.saw(node, txid)
@@ -129,8 +129,6 @@ class Lives:
         self, header: Header, txid: str, inputs: Collection[OutPoint], *, ours: bool
     ) -> None:
         """Take in a transaction of a block that was searched."""
-        if not ours and not self._is_about_ours(inputs):
-            return
         life = self._known(txid, tuple(inputs), ours=ours)
         life.blocks.setdefault(header.hash, (header.height, False))
         self._touch(life)
@@ -252,7 +250,9 @@ class Lives:
             place = self._blocks.place(block, height)
             if place is Place.OPEN:
                 self._open.add(life.txid)
-            is_in = held if place is Place.UNKNOWN else place is Place.IN_CHAIN
+            is_in = place is Place.IN_CHAIN
+            if place is Place.UNKNOWN and (self._tip is None or height <= self._tip.height):
+                is_in = held
             if is_in and not held:
                 self._mempools.mined(life.txid)
             life.blocks[block] = (height, is_in)
@@ -262,30 +262,22 @@ class Lives:
 
     # What is known -------------------------------------------------------------------------------
 
-    def _known(
-        self, txid: str, inputs: tuple[OutPoint, ...], *, ours: bool, guessed: bool = False
-    ) -> _Life:
+    def _known(self, txid: str, inputs: tuple[OutPoint, ...], *, ours: bool) -> _Life:
         life = self._lives.get(txid)
-        if life is None or (life.guessed and not guessed):
-            if life is None:
-                life = self._lives[txid] = _Life(txid=txid, inputs=(), ours=ours, guessed=guessed)
-                self._loose.add(txid)
-            for each in life.inputs:
-                self._spenders[each].discard(txid)
+        if life is None:
+            life = self._lives[txid] = _Life(txid=txid, inputs=(), ours=ours)
+            self._loose.add(txid)
+        if not life.inputs:
             # All that miners make spends the same nothing.
             life.inputs = tuple(each for each in inputs if each.txid != _NOTHING)
-            life.guessed = guessed
             for each in life.inputs:
                 self._spenders[each].add(txid)
         life.ours = life.ours or ours
         return life
 
-    def _is_about_ours(self, inputs: Collection[OutPoint]) -> bool:
-        return any(self._spenders.get(each) for each in inputs)
-
     def _rivals(self, life: _Life) -> set[str]:
         found = {other for spent in life.inputs for other in self._spenders.get(spent, ())}
-        return found - {life.txid}
+        return (found | life.named) - {life.txid}
 
     def _touch(self, life: _Life) -> None:
         self._dirty |= {life.txid, *self._rivals(life)}
@@ -310,6 +302,8 @@ class Lives:
         rivals = self._rivals(life)
         del self._lives[life.txid]
         self._mempools.mined(life.txid)
+        for each in life.named:
+            self._lives[each].named.discard(life.txid)
         for known in (self._loose, self._young, self._open, self._dirty):
             known.discard(life.txid)
         for spent in life.inputs:

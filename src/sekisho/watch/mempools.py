@@ -21,7 +21,8 @@ class _Mempool:
     """Each transaction, with a number that only grows from one that enters to the next."""
     notes: "OrderedDict[str, tuple[int, bool]]" = field(default_factory=OrderedDict)
     """The last changes: the mempool's own number, and whether the transaction entered."""
-    listed: bool = False
+    listed: int = -1
+    """The number before which all is known; -1 while it was never listed."""
 
 
 class Mempools:
@@ -35,7 +36,7 @@ class Mempools:
     @property
     def is_listed(self) -> bool:
         """Whether any node that counts has told all that is in its mempool."""
-        return any(each.listed for each in self._counting())
+        return any(each.listed >= 0 for each in self._counting())
 
     def entered(self, txid: str) -> int:
         """Return the number with which it last entered a mempool that counts; 0 if in none."""
@@ -61,6 +62,8 @@ class Mempools:
     def change(self, node: str, txid: str, number: int, *, into: bool, known: bool) -> None:
         """Take in that a transaction entered, or left; one that is not known is noted alone."""
         mempool = self._nodes[node]
+        if number < mempool.listed:
+            return
         mempool.notes[txid] = (number, into)
         mempool.notes.move_to_end(txid)
         if len(mempool.notes) > NOTES_KEPT:
@@ -79,8 +82,10 @@ class Mempools:
         """
         mempool = self._nodes[node]
         known = {*known, *mempool.holds}
-        changed = set() if mempool.listed else known
-        mempool.listed = True
+        changed = set() if mempool.listed >= 0 else known
+        mempool.listed = number
+        while mempool.notes and next(iter(mempool.notes.values()))[0] < number:
+            mempool.notes.popitem(last=False)
         for txid in known:
             noted, into = mempool.notes.get(txid, (-1, False))
             is_in = into if noted >= number else bytes.fromhex(txid) in txids
@@ -99,7 +104,9 @@ class Mempools:
 
     def parted(self, node: str) -> None:
         """Take in that a node is not heard: its numbers may begin anew."""
-        self._nodes[node].notes.clear()
+        mempool = self._nodes[node]
+        mempool.notes.clear()
+        mempool.listed = min(mempool.listed, 0)
 
     def _enter(self, node: str, txid: str) -> None:
         self._nodes[node].holds[txid] = next(self._numbers)
