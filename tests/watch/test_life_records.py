@@ -64,8 +64,15 @@ def test_of_what_was_never_judged_nothing_is_said() -> None:
     ids=str,
 )
 def test_an_entry_that_is_out_of_form_says_nothing(wrong: dict[str, Json]) -> None:
-    [change] = lives_body([CONFIRMED])["changes"]  # type: ignore[misc]  # a list of one
-    body: dict[str, Json] = {"changes": [{**change, **wrong}]}  # type: ignore[dict-item]  # an object
+    change: dict[str, Json] = {
+        "txid": A,
+        "state": "confirmed",
+        "block_hash": BLOCK,
+        "height": 7,
+        "by_txid": "",
+    }
+    assert lives_body([CONFIRMED]) == {"changes": [change]}
+    body: dict[str, Json] = {"changes": [{**change, **wrong}]}
     entries = journal(lives_body([SEEN]), body, {}, {"changes": 1})
     with pytest.raises(BadInputError):
         read_changes(entries[-3])

@@ -4,12 +4,13 @@ from feed_world import name
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from lives_world import STRANGERS, TRANSACTIONS, World, happen, txid_of
+from world_people import NOW
 
 from sekisho.chains.bitcoin.transaction import OutPoint
 from sekisho.passes.spendings import CONFIRMATIONS_MIN
 from sekisho.watch.block_path import HEADERS_KEPT, Blocks
 from sekisho.watch.feed_records import Header
-from sekisho.watch.life_records import State
+from sekisho.watch.life_records import IN_CHAIN, Change, State, Told
 from sekisho.watch.lives import Lives
 from sekisho.watch.mempools import NOTES_KEPT
 
@@ -37,9 +38,10 @@ def check(world: World) -> None:
 @settings(max_examples=300)
 def test_in_whatever_order_it_is_heard_the_end_is_what_is_true(random: object, steps: int) -> None:
     world = World(random)  # type: ignore[arg-type]  # Hypothesis's is one
-    happen(world, steps)
-    world.end()
-    check(world)
+    for _ in range(3):
+        happen(world, steps)
+        world.end()
+        check(world)
     world.restart()
     world.end()
     check(world)
@@ -130,6 +132,30 @@ def test_what_a_listing_knew_already_is_not_taken_back_by_a_late_word() -> None:
     assert state_of(lives, A) is State.GONE
 
 
+def test_what_came_after_a_listing_is_not_taken_back_by_it() -> None:
+    _, lives = standing(blocks_of(1))
+    lives.saw("one", A, [COIN], ours=True)
+    lives.listed("one", {bytes.fromhex(A)}, 3)
+    lives.changed("one", A, 12, into=False)
+    lives.listed("one", {bytes.fromhex(A)}, 9)  # answered late
+    assert state_of(lives, A) is State.GONE
+    lives.changed("one", A, 13, into=True)
+    lives.listed("one", set(), 13)
+    assert state_of(lives, A) is State.SEEN
+
+
+def test_what_a_node_said_before_a_listing_does_not_speak_against_what_it_gives_of_it() -> None:
+    _, lives = standing(blocks_of(1))
+    lives.changed("one", A, 3, into=False)
+    lives.saw("one", A, [COIN], ours=True)
+    lives.listed("one", set(), 3)
+    assert state_of(lives, A) is State.GONE
+    lives.changed("one", B, 7, into=False)
+    lives.listed("one", {bytes.fromhex(B)}, 9)  # that it entered again was lost
+    lives.saw("one", B, [COIN], ours=True)
+    assert state_of(lives, B) is State.SEEN
+
+
 def test_of_two_rivals_in_two_mempools_the_last_to_come_is_live() -> None:
     _, lives = standing(blocks_of(1))
     lives.saw("one", A, [COIN], ours=True)
@@ -149,11 +175,15 @@ def test_what_was_confirmed_says_so_when_its_block_is_undone() -> None:
     for each in (rivals := blocks_of(4, called="r", on=headers[2])[1:]):
         blocks.add(each)
     lives.found(rivals[0], X, [COIN], ours=False)
-    assert state_of(lives, A) is None
+    lives.saw("one", B, [OTHER], ours=True)
+    lives.found(rivals[0], B, [OTHER], ours=True)
+    lives.listed("one", set(), 19)
+    assert [each.state for each in lives.changes()] == [State.SEEN]  # and not gone
     assert lives.is_open  # nobody stands there yet
     blocks.stand_at(rivals[-1].hash)
     assert lives.stands()
-    undone, displaced = lives.changes()
+    undone, displaced, other = lives.changes()
+    assert (other.txid, other.state) == (B, State.CONFIRMED)
     assert (undone.state, undone.block_hash) == (State.UNDONE, headers[3].hash.hex())
     assert (displaced.state, displaced.by_txid) == (State.DISPLACED, X)
     assert displaced.block_hash == rivals[0].hash.hex()
@@ -204,4 +234,76 @@ def test_only_so_many_changes_are_noted() -> None:
         lives.changed("one", name(number).hex(), number + 2, into=True)
     lives.saw("one", A, [COIN], ours=True)
     lives.listed("one", set(), 1)
+    assert state_of(lives, A) is State.GONE
+
+
+def fork(blocks: Blocks, lives: Lives, headers: list[Header], *, undone: int) -> list[Header]:
+    """Have the chain take another branch, one block longer than what it undoes."""
+    rivals = blocks_of(undone + 1, called="r", on=headers[-1 - undone])[1:]
+    for each in rivals:
+        blocks.add(each)
+    blocks.stand_at(rivals[-1].hash)
+    lives.stands()
+    return rivals
+
+
+def test_what_is_mined_is_in_no_mempool_though_no_node_says_that_it_left() -> None:
+    headers = blocks_of(3)
+    blocks, lives = standing(headers)
+    lives.saw("one", A, [COIN], ours=True)
+    lives.listed("one", {bytes.fromhex(A)}, 9)
+    lives.found(headers[3], A, [COIN], ours=True)
+    assert state_of(lives, A) is State.CONFIRMED
+    fork(blocks, lives, headers, undone=1)
+    assert state_of(lives, A) is State.UNDONE
+    lives.changed("one", A, 10, into=True)
+    assert state_of(lives, A) is State.SEEN
+
+
+def test_even_what_was_settled_is_undone_by_a_deep_fork() -> None:
+    headers = blocks_of(10)
+    blocks, lives = standing(headers)
+    lives.found(headers[3], A, [COIN], ours=True)
+    assert state_of(lives, A) is State.SETTLED
+    fork(blocks, lives, headers, undone=9)
+    assert state_of(lives, A) is State.UNDONE
+
+
+def remembered(change: Change, headers: list[Header]) -> Lives:
+    lives = Lives(Blocks(headers))
+    confirmed = change if change.state in IN_CHAIN else None
+    lives.remember({A: Told(last=change, told_at=NOW, confirmed=confirmed)}, {A: (COIN,)})
+    assert lives.changes() == []
+    return lives
+
+
+def test_a_block_above_the_tip_that_nobody_searched_again_is_not_in_the_chain() -> None:
+    above = Change(txid=A, state=State.CONFIRMED, block_hash=name("above").hex(), height=9)
+    lives = remembered(above, blocks_of(3))
+    lives.stands()
+    assert state_of(lives, A) is State.UNDONE
+
+
+def test_a_block_below_all_headers_counts_unless_a_mempool_has_what_it_held() -> None:
+    below = Change(txid=A, state=State.SETTLED, block_hash=name("below").hex(), height=1)
+    lives = remembered(below, blocks_of(20)[10:])
+    lives.stands()
+    assert state_of(lives, A) is None
+    lives.changed("one", A, 1, into=True)
+    assert [each.state for each in lives.changes()] == [State.UNDONE, State.SEEN]
+
+
+def test_what_displaced_it_is_remembered_by_its_name() -> None:
+    displaced = Change(
+        txid=A, state=State.DISPLACED, block_hash=name("b2").hex(), height=2, by_txid=X
+    )
+    headers = blocks_of(3)
+    lives = remembered(displaced, headers)
+    lives.stands()
+    assert state_of(lives, A) is None
+    replaced = Change(txid=A, state=State.REPLACED, by_txid=X)
+    lives = remembered(replaced, headers)
+    lives.listed("one", {bytes.fromhex(X)}, 9)
+    assert state_of(lives, A) is None
+    lives.listed("one", set(), 10)
     assert state_of(lives, A) is State.GONE

@@ -60,6 +60,12 @@ def test_a_fee_bump_takes_the_place_of_a_payment_and_settles(exchange: WatchedEx
         exchange.lives_until(bumped, "settled")
         assert states(exchange, bumped) == ["seen", "confirmed", "settled"]
         exchange.until(lambda: exchange.entries_of("watch.settled"))
+        exchange.caught_up()
+        shown = {each["txid"]: each for each in exchange("watch", "movements")[1]["movements"]}
+        assert (shown[bumped]["state"], shown[bumped]["depth"]) == ("settled", 6)
+        assert (shown[bumped]["verdict"], shown[bumped]["pass_id"]) == ("replacement", pass_id)
+        assert shown[bumped]["amount_sat"] == "150000000"
+        assert (shown[first]["state"], shown[first]["by_txid"]) == ("displaced", bumped)
         [settled] = exchange.entries_of("watch.settled")
         assert (settled.body["txid"], settled.body["confirmations"]) == (bumped, 6)
         assert exchange.shown(pass_id)["state"] == "settled"

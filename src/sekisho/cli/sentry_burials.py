@@ -15,7 +15,7 @@ from sekisho.kernel.errors import BadInputError
 from sekisho.passes.spendings import CONFIRMATIONS_MIN, WATCH_SETTLED, Spending
 from sekisho.watch.block_path import Blocks, Place
 from sekisho.watch.depth import Link, link_of, work_of
-from sekisho.watch.feed_records import Ask, AskBurial, Header
+from sekisho.watch.feed_records import AskBurial, Header
 from sekisho.watch.flow import record_settled
 from sekisho.watch.life_records import Change
 from sekisho.watch.raw_block import RawBlock
@@ -60,7 +60,7 @@ class Burials:
             if self._heaviest is None or work_of(link) > work_of(self._heaviest):
                 self._heaviest = link
 
-    def step(self, ask: Callable[[Ask], None] | None) -> None:
+    def step(self, ask: Callable[[AskBurial], None] | None) -> None:
         """Go on: write down what was read, and ask for the next block.
 
         Raises `WorldError` if the journal cannot be written; to be called again then.

@@ -10,7 +10,7 @@ from sekisho.chains.bitcoin.transaction import OutPoint, Transaction
 from sekisho.edges.node_feed import monotonic_us
 from sekisho.kernel.errors import BadInputError, WorldError
 from sekisho.passes.duress import Keeper
-from sekisho.respond.flow import open_incident
+from sekisho.respond.flow import INCIDENT_OPENED, open_incident
 from sekisho.respond.records import Incident
 from sekisho.watch.chain_order import in_chain_order
 from sekisho.watch.flow import (
@@ -32,6 +32,21 @@ Told = Callable[[Judged, Incident | None, int], None]
 """Is told of a durable verdict that was not given before, and what it took since its message."""
 
 
+def _said_before(watch: Watch) -> set[str]:
+    """Return the ids of the verdicts that were told, each alarm of them with its incident.
+
+    A watcher that was killed between an alarm and its incident opens that when it judges again.
+    """
+    opened = {
+        each.body.get("recognised_by") for each in watch.entries if each.kind == INCIDENT_OPENED
+    }
+    return {
+        each.entry_id
+        for each in watch.recorded.values()
+        if each.body.get("verdict") not in ALARMS or each.hash.hex() in opened
+    }
+
+
 class Judging:
     """What is watched, what was looked at, and the verdicts."""
 
@@ -43,7 +58,7 @@ class Judging:
         self.watch = self._opened()
         self.owed: deque[tuple[Transaction, int]] = deque()
         """What could not be made durable yet, with the moment of its message."""
-        self._said: set[str] = {each.entry_id for each in self.watch.recorded.values()}
+        self._said = _said_before(self.watch)
         self.moved: list[tuple[Transaction, Judged | None]] = []
         """What was judged since this was last emptied; None for what is about us no more than
         that it spends what a movement of ours spends."""

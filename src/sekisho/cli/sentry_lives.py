@@ -16,7 +16,6 @@ from sekisho.kernel.errors import WorldError
 from sekisho.watch.block_path import HEADERS_KEPT, Blocks
 from sekisho.watch.double_spend import Thought, double_spent
 from sekisho.watch.feed_records import (
-    Ask,
     AskBurial,
     Failed,
     Header,
@@ -110,7 +109,7 @@ class Chronicle:
             self._lives.forget_old()
             self._blocks.forget_old()
 
-    def tick(self, nodes: frozenset[str], ask: Callable[[Ask], None] | None) -> None:
+    def tick(self, nodes: frozenset[str], ask: Callable[[AskBurial], None] | None) -> None:
         """Write down what changed. `nodes` are those that are believed; `ask` asks one of them."""
         self._lives.heard_by(nodes)
         self._gather()

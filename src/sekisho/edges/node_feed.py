@@ -32,7 +32,6 @@ from sekisho.edges.node_rpc import Answer, NodeAddress, NodeRefusedError, NodeRP
 from sekisho.kernel.canonical import Json
 from sekisho.kernel.errors import BadInputError, WorldError
 from sekisho.watch.feed_records import (
-    Ask,
     AskBlock,
     AskBurial,
     AskHeader,
@@ -46,6 +45,7 @@ from sekisho.watch.feed_records import (
     Joined,
     Listen,
     Parted,
+    Question,
 )
 from sekisho.watch.frames import RAWBLOCK, RAWTX, SEQUENCE, TOPICS, read_frame, read_note
 
@@ -134,7 +134,7 @@ class NodeLink:
         self.address = address
         self._hand = hand
         self._zmq_addresses = zmq_addresses
-        self._asks: SimpleQueue[Ask | None] = SimpleQueue()
+        self._asks: SimpleQueue[Question | None] = SimpleQueue()
         self._listens: SimpleQueue[Listen] = SimpleQueue()
         self._ended = threading.Event()
         targets = (self._listening, self._pulsing, self._answering)
@@ -148,7 +148,7 @@ class NodeLink:
         for each in self._threads:
             each.start()
 
-    def ask(self, ask: Ask) -> None:
+    def ask(self, ask: Question) -> None:
         """Have a question asked; its answer, or that it failed, is handed on."""
         self._asks.put(ask)
 
@@ -225,7 +225,7 @@ class NodeLink:
         rpc.close()
 
 
-def _answer(rpc: NodeRPC, ask: Ask) -> Told:
+def _answer(rpc: NodeRPC, ask: Question) -> Told:
     match ask:
         case AskSettings():
             return read_settings(_all(rpc.batch(SETTINGS)))

@@ -112,7 +112,7 @@ class BlockSearched:
 class Failed:
     """A question was not answered, or refused."""
 
-    ask: "Ask"
+    ask: "Question"
     reason: str
 
 
@@ -170,7 +170,8 @@ class AskBurial:
     """Of the block first, then of those upon it."""
 
 
-Ask: TypeAlias = AskSettings | AskListing | AskTransactions | AskHeader | AskBlock | AskBurial
+Ask: TypeAlias = AskSettings | AskListing | AskTransactions | AskHeader | AskBlock
+Question: TypeAlias = Ask | AskBurial
 
 # What is said ------------------------------------------------------------------------------------
 

@@ -302,8 +302,8 @@ class Lives:
         rivals = self._rivals(life)
         del self._lives[life.txid]
         self._mempools.mined(life.txid)
-        for each in life.named:
-            self._lives[each].named.discard(life.txid)
+        for txid in life.named:
+            self._lives[txid].named.discard(life.txid)
         for known in (self._loose, self._young, self._open, self._dirty):
             known.discard(life.txid)
         for spent in life.inputs:
