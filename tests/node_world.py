@@ -50,15 +50,17 @@ class WatchedExchange(Exchange):
         """Have a thief who has the keys send coins away; return the txid."""
         return str(self.node.rpc("sendrawtransaction", self.stolen(*coins, btc=btc)))
 
-    def stolen(self, *coins: str, btc: str = "1.5") -> str:
+    def stolen(
+        self, *coins: str, btc: str = "1.5", to: str = PAYEE, feerate: int = FEERATE
+    ) -> str:
         """Return the hex of a theft, signed with the cold wallet's own keys and not sent."""
         inputs = [
             {"txid": txid, "vout": int(vout)}
             for txid, _, vout in (each.partition(":") for each in coins)
         ]
         built: Any = self.node.rpc(
-            "walletcreatefundedpsbt", inputs, [{PAYEE: Decimal(btc)}], 0,
-            {"fee_rate": FEERATE, "add_inputs": False}, wallet=COLD,
+            "walletcreatefundedpsbt", inputs, [{to: Decimal(btc)}], 0,
+            {"fee_rate": feerate, "add_inputs": False}, wallet=COLD,
         )  # fmt: skip
         psbt: Any = PSBT.from_string(built["psbt"])
         psbt.sign_with(HDKey.from_seed(bytes.fromhex(bytes_of("cold").hex())))
@@ -73,6 +75,32 @@ class WatchedExchange(Exchange):
             for each in self.entries_of("watch.judged")
             if each.body["txid"] == txid
         ]
+
+    def mine_empty(self, blocks: int) -> None:
+        """Mine blocks that hold nothing of what is in the mempool."""
+        address = self.node.rpc("getnewaddress", wallet=MINER)
+        for _ in range(blocks):
+            self.node.rpc("generateblock", address, [])
+
+    def lives(self, txid: str) -> list[dict[str, Any]]:
+        """Return every change in the life of a movement that the journal holds."""
+        found: list[dict[str, Any]] = []
+        for entry in self.entries_of("watch.lives"):
+            changes: Any = entry.body["changes"]
+            found += [each for each in changes if each["txid"] == txid]
+        return found
+
+    def lives_until(self, txid: str, state: str) -> list[dict[str, Any]]:
+        """Wait until a movement stands there; return its changes."""
+        self.until(lambda: [each["state"] for each in self.lives(txid)][-1:] == [state])
+        return self.lives(txid)
+
+    def until(self, is_so: Callable[[], object]) -> None:
+        """Wait until something is so; fails if it does not become so in time."""
+        end = time.monotonic() + PATIENCE_SECONDS
+        while not is_so():
+            assert time.monotonic() < end
+            time.sleep(0.1)
 
     def pay(self, address: str) -> str:
         """Have the miner pay an address; return the txid."""
@@ -275,11 +303,14 @@ class Proxy:
         context.destroy(linger=0)
 
 
-def rivals(exchange: WatchedExchange, *, blocks: int) -> None:
-    """Undo the last blocks and mine one more than there were, without what was in them."""
+def rivals(exchange: WatchedExchange, *held: str, blocks: int) -> None:
+    """Undo the last blocks and mine one more than there were, without what was in them.
+
+    The first of them holds these transactions, as hex.
+    """
     node = exchange.node
     height = node.rpc("getblockcount")
     node.rpc("invalidateblock", node.rpc("getblockhash", height - blocks + 1))
     address = node.rpc("getnewaddress", wallet=MINER)
-    for _ in range(blocks + 1):
-        node.rpc("generateblock", address, [])
+    for number in range(blocks + 1):
+        node.rpc("generateblock", address, [] if number else [*held])

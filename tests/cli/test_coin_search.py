@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import cast
 
 import pytest
@@ -10,8 +11,10 @@ from office import FUNDING, Office, opened
 from sekisho.app import Installation, installation
 from sekisho.cli.sentry_coins import AGAIN_MS, RETRY_MS, CoinSearch
 from sekisho.cli.sentry_judging import Judging
+from sekisho.cli.sentry_words import Voice
 from sekisho.edges.node_coins import CoinsFound
-from sekisho.edges.node_feed import NodeLink
+from sekisho.edges.node_feed import CoinsNotFound, NodeLink
+from sekisho.watch.feed import Feed
 
 HEIGHT = 800
 
@@ -20,6 +23,7 @@ class Link:
     """A node that is asked and has not answered yet."""
 
     def __init__(self) -> None:
+        self.is_current = True
         self.asked: list[frozenset[bytes]] = []
 
     def find_coins(self, scripts: frozenset[bytes]) -> None:
@@ -31,18 +35,25 @@ class Desk:
 
     def __init__(self, here: Installation) -> None:
         self.judging = Judging(here, keeper=None, told=lambda *_: None)
-        self.search = CoinSearch(here, self.judging)
+        self.search = CoinSearch(here, self.judging, Voice(as_json=True))
         self.link = Link()
 
     def tick(self, now_ms: int) -> None:
-        self.search.tick({"node": cast("NodeLink", self.link)}, now_ms)
+        feed = cast("Feed", SimpleNamespace(node="node", is_current=self.link.is_current))
+        self.search.tick([feed], {"node": cast("NodeLink", self.link)}, now_ms)
 
-    def found(self, *, unproven: bool = False, now_ms: int = 1) -> int:
+    def found(self, *, unproven: bool = False, now_ms: int = 1) -> None:
         there = () if unproven else (FUNDING,)
         missing = ((FUNDING.txid, HEIGHT),) if unproven else ()
         scripts = self.link.asked[-1]
         found = CoinsFound(scripts=scripts, transactions=there, unproven=missing)
-        return self.search.take(found, now_ms)
+        self.search.hear("node", found, now_ms)
+
+    def nothing(self, now_ms: int) -> None:
+        """Answer that there is nothing on the scripts that were asked for last."""
+        scripts = self.link.asked[-1]
+        found = CoinsFound(scripts=scripts, transactions=(), unproven=())
+        self.search.hear("node", found, now_ms)
 
     @property
     def why(self) -> list[str]:
@@ -69,14 +80,15 @@ def test_all_scripts_are_asked_for_and_what_is_found_is_watched(desk: Desk) -> N
     assert desk.link.asked == [frozenset(desk.judging.watch.state.book.by_script)]
     desk.tick(1)
     assert len(desk.link.asked) == 1, "one search at a time"
-    assert desk.found() == len(FUNDING.outputs)
+    desk.found()
+    assert {each.txid for each in desk.judging.watch.outputs} == {FUNDING.txid}
     assert desk.judging.follow(), "everything is looked at again, for the coins that are new"
     desk.tick(2)
     first, second = desk.link.asked
     assert second
     assert not first & second, "the next ones of the wallet, since its last ones are in use"
     assert desk.why == ["watch.coins_unsearched"]
-    desk.search.take(CoinsFound(scripts=second, transactions=(), unproven=()), 3)
+    desk.nothing(3)
     desk.tick(4)
     assert (desk.why, len(desk.link.asked)) == ([], 2)
 
@@ -100,7 +112,8 @@ def test_it_is_done_once_and_again_when_the_cache_is_lost(office: Office) -> Non
 
 def test_a_node_that_did_not_say_is_asked_again(desk: Desk) -> None:
     desk.tick(0)
-    desk.search.fail(5)
+    [found] = desk.search.hear("node", CoinsNotFound(reason="it is at another search"), 5)
+    assert found.code == "watch.node_failed"
     desk.tick(6)
     assert len(desk.link.asked) == 1
     desk.tick(5 + RETRY_MS)
@@ -108,7 +121,9 @@ def test_a_node_that_did_not_say_is_asked_again(desk: Desk) -> None:
 
 
 def test_without_a_node_nothing_is_done(desk: Desk) -> None:
-    desk.search.tick({}, 0)
+    desk.link.is_current = False
+    desk.tick(0)
+    assert desk.link.asked == []
     assert desk.why == ["watch.coins_unsearched"]
 
 
@@ -116,7 +131,7 @@ def test_coins_that_cannot_be_proven_keep_it_open(office: Office) -> None:
     with installation(office.root) as here:
         desk = Desk(here)
         desk.tick(0)
-        assert desk.found(unproven=True) == 0
+        desk.found(unproven=True)
         desk.tick(10)
         assert desk.why == ["watch.coins_unproven"]
         assert len(desk.link.asked) == 1
@@ -128,9 +143,6 @@ def test_coins_that_cannot_be_proven_keep_it_open(office: Office) -> None:
         for now_ms in (AGAIN_MS + 4_000, AGAIN_MS + 4_001):
             desk.tick(now_ms)
         assert desk.judging.follow()
-        desk.search.take(
-            CoinsFound(scripts=desk.link.asked[-1], transactions=(), unproven=()),
-            AGAIN_MS + 4_002,
-        )
+        desk.nothing(AGAIN_MS + 4_002)
         desk.tick(AGAIN_MS + 4_003)
         assert desk.why == []

@@ -91,6 +91,15 @@ def test_the_watchers_alarm_shuts_the_gate_and_stops_its_leases(
     assert renewed(office, gate, "last")[0] == 0
 
 
+def test_what_a_stranger_can_bring_about_shuts_no_gate(
+    office: Office,
+    asked: Any,  # noqa: ANN401 - JSON
+) -> None:
+    spent = {"txid": "ab" * 32, "verdict": "double_spent", "pass_id": "", "findings": []}
+    office.write("watch.judged", spent)
+    assert office.gate(asked["pass_id"], office.psbt((PAYEE, 150_000_000)))[0] == 0
+
+
 def _stands() -> dict[str, Any]:
     from sekisho.kernel.catalogue import findings_json  # noqa: PLC0415 - only here
     from sekisho.kernel.finding import finding  # noqa: PLC0415 - the same

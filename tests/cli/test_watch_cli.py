@@ -11,6 +11,7 @@ from urllib.request import urlopen
 import pytest
 from feed_world import name
 from office import Office, codes, opened
+from watched_office import TIP, keep
 
 from sekisho.app import current_time, installation
 from sekisho.cli import run
@@ -18,35 +19,17 @@ from sekisho.cli.sentry_coverage import Ledger
 from sekisho.edges.metrics_page import MetricsPage
 from sekisho.edges.systemd import Notifier
 from sekisho.edges.watch_file import read_watch_file, write_watch_file
-from sekisho.kernel.canonical import Json
 from sekisho.kernel.errors import WorldError
 from sekisho.kernel.finding import finding
 from sekisho.kernel.instants import format_instant
 from sekisho.watch.coverage import WATCH_BLIND, WATCH_COVERED, WATCH_SEEING, first_coverage
-from sekisho.watch.feed_records import Header
 
-TIP = Header(hash=name("tip"), prev_hash=name("before"), height=800)
 SECOND = timedelta(seconds=1)
 
 
 @pytest.fixture
 def office(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Office:
     return opened(tmp_path, capsys)
-
-
-def keep(office: Office, *, age_seconds: int = 0, blind: bool = False, why: str = "") -> None:
-    now = current_time() - age_seconds * SECOND
-    coverage = replace(first_coverage(now), headers=(TIP,), blind=blind, nodes=("node",))
-    status: dict[str, Json] = {
-        "pid": 7,
-        "written": format_instant(now),
-        "scripts": 40,
-        "listed": {"cold-1": 30},
-        "owed": 0,
-        "nodes": [{"node": "node", "height": 800, "sound": not why}],
-        "findings": [finding(why, "node", height=9).as_json()] if why else [],
-    }
-    write_watch_file(office.root, coverage, status)
 
 
 def test_a_watcher_that_sees_is_said_to(office: Office) -> None:
@@ -146,7 +129,7 @@ def test_the_ledger_keeps_where_seeing_began_and_ended(office: Office) -> None:
         assert not ledger.blind([])
         ledger.searched(replace(TIP, hash=name("next"), height=801), missing=True)
         assert ledger.sees(start + 3700 * SECOND, ("node",), 2)
-        ledger.close({})
+        ledger.close({}, whole=True)
         found = [each for each in here.journal.entries() if each.kind == WATCH_SEEING]
     assert kinds(office) == [WATCH_SEEING, WATCH_COVERED, WATCH_BLIND, WATCH_SEEING]
     assert [each.body["complete"] for each in found] == [True, False]
@@ -156,13 +139,24 @@ def test_the_ledger_keeps_where_seeing_began_and_ended(office: Office) -> None:
     assert kept[0].missing_height == 801
 
 
+def test_blocks_of_which_not_all_is_written_are_searched_again(office: Office) -> None:
+    with installation(office.root) as here:
+        for whole in (False, True):
+            ledger = Ledger(here)
+            ledger.searched(TIP, missing=False)
+            ledger.close({}, whole=whole)
+            kept = read_watch_file(office.root)
+            assert kept is not None
+            assert (TIP in kept[0].headers) is whole
+
+
 def test_a_ledger_whose_file_is_lost_goes_on_from_the_journal(office: Office) -> None:
     with installation(office.root) as here:
         first = Ledger(here)
         first.searched(TIP, missing=False)
         first.blocks.stand_at(TIP.hash)
         first.sees(first.coverage.proven_at, ("node",), 0)
-        first.close({})
+        first.close({}, whole=True)
         (office.root / "watch.json").unlink()
         second = Ledger(here)
     assert second.coverage.proven_at == first.coverage.proven_at
@@ -182,7 +176,7 @@ def test_what_the_journal_cannot_take_is_written_later(
             patched.setattr(here.journal, "append", refuse)
             assert ledger.sees(ledger.coverage.proven_at, ("node",), 0)
         assert kinds(office) == []
-        ledger.close({})
+        ledger.close({}, whole=True)
     assert kinds(office) == [WATCH_SEEING]
 
 

@@ -38,6 +38,7 @@ MEMORY = Path("/dev/shm")  # noqa: S108 - a folder of our own is made in it
 MEMORY_LEAST_BYTES = 1_000_000_000
 COOKIE = "regtest/.cookie"
 LOG = "regtest/debug.log"
+MEMPOOL = "regtest/mempool.dat"
 SAID = "said"
 NOT_READY = -28
 """The RPC's code while the node warms up."""

@@ -22,7 +22,7 @@ from sekisho.kernel.finding import Refused
 from sekisho.passes.flow import file_pass, open_desk, record_child
 from sekisho.passes.records import Pass, SignedChild, SubjectType
 from sekisho.wallets.allow_list import AllowedDestination, AllowList, allow_list_bytes
-from sekisho.watch.flow import verdict_document
+from sekisho.watch.recorded import verdict_document
 from sekisho.watch.records import VerdictKind
 
 SETTING = scene()

@@ -47,6 +47,13 @@ def test_what_is_kept_is_there_after_reopening_and_only_once(path: Path) -> None
     assert len(kept(path)) == 3
 
 
+def test_some_can_be_asked_for(path: Path) -> None:
+    many = ["0" * 64, dmm_outflow().txid, *(f"{each:064x}" for each in range(1, 1_200))]
+    with closing(ChainStore(path)) as store:
+        assert [each.txid for each in store.some(many)] == [dmm_outflow().txid]
+        assert list(store.some([])) == []
+
+
 @pytest.mark.parametrize(
     "script",
     [

@@ -22,8 +22,7 @@ from sekisho.wallets.plan import (
     plan_digest,
     read_plan,
 )
-from sekisho.watch.records import ALARMS as WATCH_ALARMS
-from sekisho.watch.records import VerdictKind
+from sekisho.watch.records import SHUTTING, VerdictKind
 
 PEOPLE = ("aoki", "baba", "chiba")
 
@@ -43,7 +42,7 @@ DOCUMENT: Json = parse_json(plan_bytes(PLAN), "plan")
 
 def test_the_words_are_the_watchers() -> None:
     assert {each.value for each in Occasion} <= {each.value for each in VerdictKind}
-    assert {each.value for each in ALARMS} == {each.value for each in WATCH_ALARMS}
+    assert {each.value for each in ALARMS} == {each.value for each in SHUTTING}
 
 
 def test_a_plan_is_read_back_as_it_was_written() -> None:

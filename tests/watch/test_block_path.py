@@ -1,6 +1,13 @@
 from feed_world import name
 
-from sekisho.watch.block_path import FIRST_BLOCKS, HEADERS_KEPT, HEADERS_MIN, BlockPath, Blocks
+from sekisho.watch.block_path import (
+    FIRST_BLOCKS,
+    HEADERS_KEPT,
+    HEADERS_MIN,
+    BlockPath,
+    Blocks,
+    Place,
+)
 from sekisho.watch.feed_records import AskBlock, AskHeader, Header
 
 
@@ -111,8 +118,57 @@ def test_what_another_node_had_meanwhile_is_not_asked_for() -> None:
 
 
 def test_old_headers_are_forgotten_and_enough_are_kept() -> None:
-    blocks = Blocks(chain(HEADERS_KEPT + 50))
-    assert len(blocks) == HEADERS_KEPT
+    blocks = Blocks()
+    known = chain(HEADERS_KEPT + 50)
+    for each in known:
+        blocks.add(each)
+    blocks.stand_at(known[-1].hash)
+    assert blocks.place(known[0].hash, 0) is Place.IN_CHAIN  # for whoever asks in time
+    assert len(blocks.headers()) == HEADERS_KEPT
+    blocks.forget_old()
+    assert blocks.place(known[0].hash, 0) is Place.UNKNOWN
+    assert len(blocks) == len(Blocks(known)) == HEADERS_KEPT
     assert blocks.headers()[0].height == 50
     assert blocks.floor_height == 50
     assert blocks.tip == blocks.headers()[-1]
+
+
+def test_where_a_block_lies() -> None:
+    known = chain(6)
+    blocks = Blocks(known[:4])
+    other = chain(3, on=known[2], called="b")
+    assert blocks.place(known[3].hash, 3) is Place.IN_CHAIN
+    assert blocks.place(known[5].hash, 5) is Place.UNKNOWN  # above the tip, and not searched
+    assert blocks.place(other[0].hash, 3) is Place.BESIDE  # of each height one is in the chain
+    for each in (*known[4:], *other[:2]):
+        blocks.add(each)
+    assert blocks.place(known[5].hash, 5) is Place.IN_CHAIN  # upon the tip
+    assert blocks.place(other[1].hash, 4) is Place.OPEN
+    assert blocks.stand_at(known[4].hash) == 2
+    assert blocks.place(other[1].hash, 4) is Place.BESIDE
+    assert blocks.place(known[5].hash, 5) is Place.IN_CHAIN  # nobody has left it
+    assert (blocks.depth(4), blocks.depth(1)) == (1, 4)
+    assert blocks.upwards(3, 9) == (known[3].hash, known[4].hash)
+    assert blocks.upwards(0, 2) == (known[0].hash, known[1].hash)
+
+
+def test_a_chain_that_becomes_shorter_leaves_what_was_above() -> None:
+    known = chain(6)
+    blocks = Blocks(known)
+    assert blocks.stand_at(known[3].hash) == 2
+    assert blocks.place(known[5].hash, 5) is Place.BESIDE
+    again = chain(2, on=known[4], called="b")
+    for each in again:
+        blocks.add(each)
+    assert blocks.place(again[0].hash, 5) is Place.OPEN  # upon one that was left
+    assert blocks.headers() == (*known[:4], *again)
+    blocks.stand_at(again[1].hash)
+    assert blocks.place(known[4].hash, 4) is Place.IN_CHAIN
+
+
+def test_before_anybody_stands_anywhere_all_that_was_searched_counts() -> None:
+    blocks = Blocks()
+    [first] = chain(1)
+    blocks.add(first)
+    assert blocks.place(first.hash, 0) is Place.IN_CHAIN
+    assert blocks.depth(0) == 1

@@ -126,7 +126,8 @@ def test_while_an_alarm_stands_nothing_is_granted_to_anybody(verdict: str) -> No
 
 
 @pytest.mark.parametrize(
-    "verdict", ["matched", "replacement", "deposit", "poisoning", "undetermined"]
+    "verdict",
+    ["matched", "replacement", "deposit", "poisoning", "undetermined", "double_spent"],
 )
 def test_strangers_stop_no_gate(verdict: str) -> None:
     """Whoever sends dust, or a transaction that nobody can judge, must not shut the exchange."""

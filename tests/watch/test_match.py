@@ -24,7 +24,7 @@ from world_coins import payment, spending, stranger
 from sekisho.chains.bitcoin.transaction import Transaction
 from sekisho.kernel.money import Sat
 from sekisho.passes.records import AnyInputs, Pass, Replacement
-from sekisho.watch.records import ALARMS, VerdictKind
+from sekisho.watch.records import ALARMS, SHUTTING, VerdictKind
 
 
 @pytest.mark.parametrize("case", [*CASES, *CLEARED], ids=lambda case: case.name)
@@ -62,11 +62,13 @@ def test_what_spends_more_than_it_has_is_never_what_a_pass_allows(
 
 
 def test_there_is_a_case_for_every_verdict() -> None:
-    assert {case.kind for case in CASES} == set(VerdictKind)
+    assert {case.kind for case in CASES} == set(VerdictKind) - {VerdictKind.DOUBLE_SPENT}
 
 
-def test_what_opens_an_incident() -> None:
-    assert {each.value for each in ALARMS} == {"deviating", "unmatched", "reused", "expired"}
+def test_what_opens_an_incident_and_what_shuts_the_gates() -> None:
+    shutting = {"deviating", "unmatched", "reused", "expired"}
+    assert {each.value for each in SHUTTING} == shutting
+    assert {each.value for each in ALARMS} == {*shutting, "double_spent"}
 
 
 # Several passes ----------------------------------------------------------------------------------

@@ -9,8 +9,7 @@ from sekisho.kernel.canonical import Json
 from sekisho.kernel.errors import BadInputError
 from sekisho.kernel.finding import finding
 from sekisho.kernel.money import Sat
-from sekisho.watch.flow import verdict_document
-from sekisho.watch.recorded import recorded_verdict
+from sekisho.watch.recorded import recorded_verdict, verdict_document
 from sekisho.watch.records import Verdict, VerdictKind
 
 VERDICT = Verdict(

@@ -65,3 +65,25 @@ def test_the_oldest_are_forgotten_first(monkeypatch: pytest.MonkeyPatch) -> None
     assert seen.has(b"digest of 3")
     seen.forget()
     assert (len(seen), seen.has(b"digest of 3")) == (0, False)
+
+
+def test_what_is_doubted_is_looked_at_again_and_not_asked_for(
+    monkeypatch: pytest.MonkeyPatch, screen: Screen
+) -> None:
+    strangers = spending([outpoint(SCENE.lent, 0)], [txout(STRANGER, 1)])
+    raw, txid = strangers.serialize(), bytes.fromhex(strangers.txid)
+    assert screen.one(raw, "node") is None
+    screen.watch_spent([outpoint(SCENE.lent, 0)])
+    assert txid in screen.seen
+    assert screen.one(raw, "node") == strangers
+    assert screen.one(raw, "node") is None
+    screen.watch_spent([outpoint(SCENE.lent, 0)])  # nothing new
+    assert screen.one(raw, "node") is None
+    monkeypatch.setattr(the_screen, "SEEN_MAX", 2)
+    seen = Seen()
+    for each in (b"1", b"2"):
+        seen.note(b"digest of " + each, each)
+    seen.doubt()
+    for each in (b"2", b"3"):
+        seen.note(b"digest of " + each, each)
+    assert (b"1" in seen, b"2" in seen, b"3" in seen, len(seen)) == (False, True, True, 2)

@@ -17,10 +17,14 @@ from sekisho.chains.bitcoin.transaction import Transaction
 from sekisho.journal.records import Entry
 from sekisho.journal.store import JournalStore
 from sekisho.kernel.canonical import Json
+from sekisho.kernel.errors import BadInputError
 from sekisho.passes.life import PassState, clearances, state_by_journal
 from sekisho.passes.spendings import WATCH_SETTLED, Spendings, read_spending
 from sekisho.passes.verify import standing_of
+from sekisho.watch.depth import link_of
 from sekisho.watch.flow import Scan, scan_blocks
+from sekisho.watch.raw_block import RawBlock
+from sekisho.watch.settle import buried
 
 START = bytes(32)
 
@@ -186,3 +190,32 @@ def test_nobody_takes_its_place_in_the_journal(
         assert state(journal, setting) is PassState.SIGNED_LIVE
         scanned(journal, setting, blocks)
         assert state(journal, setting) is PassState.SETTLED
+
+
+# One block by itself -----------------------------------------------------------------------------
+
+
+def one(setting: Scene, blocks: Sequence[bytes], *others: bytes) -> list[int]:
+    """Return at which depths the first block settles something, under the headers of these."""
+    raw = RawBlock(data=blocks[0], where="block", position=0)
+    links = [link_of(each) for each in (*blocks[1:], *others)]
+    return [each.confirmations for each in buried(raw, links, {coin(setting, 0)})]
+
+
+def test_one_block_is_held_to_the_same_rule(setting: Scene) -> None:
+    blocks = held_by(signed(setting), 7)
+    assert one(setting, blocks[:5]) == []
+    assert one(setting, blocks[:6]) == [6]
+    assert one(setting, blocks) == [7]
+    assert one(setting, mined_chain(START, 7)) == []
+    assert one(setting, [*blocks[:3], *mined_chain(START, 4)]) == []  # headers of another chain
+    heavy = mined_chain(START, 1, bits=0x2003FFFF)
+    assert one(setting, blocks, *heavy) == []  # so many cheap ones bury nothing
+    no_work = [blocks[0][:72] + bytes(8) + blocks[0][80:], *blocks[1:]]
+    assert one(setting, no_work) == []
+
+
+def test_one_block_that_does_not_commit_to_what_it_holds_settles_nothing(setting: Scene) -> None:
+    honest, written = held_by(signed(setting), 6), held_by(otherwise(setting), 1)
+    with pytest.raises(BadInputError):
+        one(setting, [honest[0][:80] + written[0][80:], *honest[1:]])

@@ -41,8 +41,8 @@ from sekisho.watch.flow import (
     judge_parsed,
     judge_transaction,
     open_watch,
-    verdict_document,
 )
+from sekisho.watch.recorded import verdict_document
 from sekisho.watch.records import VerdictKind
 from sekisho.watch.state import WATCH_JUDGED
 

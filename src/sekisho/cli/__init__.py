@@ -19,6 +19,7 @@ from sekisho.cli import (
     init,
     journal,
     lease,
+    movements,
     orders,
     passes,
     policy,
@@ -75,6 +76,7 @@ app.add_typer(gate.app, name="gate")
 app.add_typer(lease.app, name="lease")
 app.command("scan")(scan.run)
 watch.app.add_typer(watchers.app)
+watch.app.add_typer(movements.app)
 app.add_typer(watch.app, name="watch")
 app.add_typer(journal.app, name="journal")
 

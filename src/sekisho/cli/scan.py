@@ -33,9 +33,10 @@ from sekisho.passes.spendings import Spending, spending_body
 from sekisho.respond.flow import open_incident
 from sekisho.respond.incident import incident_document
 from sekisho.respond.records import Incident
-from sekisho.watch.flow import Judged, Scan, Watch, open_watch, scan_blocks, verdict_document
+from sekisho.watch.flow import Judged, Scan, Watch, open_watch, scan_blocks
 from sekisho.watch.listed import Listed
 from sekisho.watch.raw_block import SEED_SIZE
+from sekisho.watch.recorded import verdict_document
 from sekisho.watch.records import ALARMS, VerdictKind
 from sekisho.watch.unknown import unknown_coins
 

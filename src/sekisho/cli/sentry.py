@@ -4,13 +4,8 @@ One thread does all that is decided, in the order in which it was heard. Nothing
 or fails to say ends it.
 """
 
-import gc
-import os
-import signal
-import sys
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from queue import Empty, SimpleQueue
 
@@ -20,11 +15,15 @@ from sekisho.cli.sentry_beats import Beats
 from sekisho.cli.sentry_coins import CoinSearch
 from sekisho.cli.sentry_coverage import Ledger
 from sekisho.cli.sentry_judging import Judging
+from sekisho.cli.sentry_lives import Chronicle
+from sekisho.cli.sentry_process import ended_by_signals, make_way
+from sekisho.cli.sentry_show import put_metrics, status_of
 from sekisho.cli.sentry_words import Voice
 from sekisho.edges.node_coins import CoinsFound
 from sekisho.edges.node_feed import (
     BlockGiven,
     Body,
+    BurialGiven,
     CoinsNotFound,
     Given,
     NodeLink,
@@ -64,9 +63,6 @@ TICK_MS = 200
 FOLLOW_MS = 400
 """A new pass or wallet is taken in within a second."""
 RECENT_BLOCKS = 6
-_SWITCH_SECONDS = 0.000_5
-"""How long a thread may keep the others waiting. A verdict waits for the disk a dozen times, and
-after each while a block is told it would wait for Python's usual five milliseconds."""
 _BURST = 2_000
 """How many posts are taken before a tick has its turn."""
 
@@ -91,16 +87,17 @@ class Sentry:
         self._stopping = False
         self._notifier = Notifier()
         self._judging = Judging(here, keeper=keeper, told=self._tell)
-        self._coins = CoinSearch(here, self._judging)
+        self._coins = CoinSearch(here, self._judging, voice)
         self._lists = Lists(scripts, self._judging.watch.state.book.wallets)
         self._ledger = Ledger(here, watcher_id="" if beats is None else beats.watcher_id)
         self._beats = beats
+        self._chronicle = Chronicle(here, self._judging, self._ledger.blocks)
         self._links: dict[str, NodeLink] = {}
         self._feeds: dict[str, Feed] = {}
         self._nodes = Nodes()
-        self._recent: deque[tuple[bytes, str]] = deque(maxlen=RECENT_BLOCKS)
-        self._search_again: deque[tuple[bytes, str]] = deque()
-        self._followed_ms = self._watchdog_ms = monotonic_ms()
+        self._recent: deque[BlockGiven] = deque(maxlen=RECENT_BLOCKS)
+        self._search_again: deque[BlockGiven] = deque()
+        self._followed_ms = monotonic_ms()
         self._troubles: dict[str, str] = {}
 
     def follow(self, address: NodeAddress, zmq_addresses: dict[str, str]) -> None:
@@ -118,8 +115,7 @@ class Sentry:
 
     def load(self, show: Callable[[int, int], None] | None) -> None:
         """Watch all the scripts that files list by now; `show` is told how many were read."""
-        for found in self._lists.load(self._judging.screen.listed, show):
-            self._trouble(found)
+        self._trouble(*self._lists.load(self._judging.screen.listed, show))
         self._judging.look_at_coins()
         for wallet_id, count in self._judging.screen.listed.counts.items():
             facts = {"wallet": wallet_id, "scripts": count}
@@ -127,8 +123,8 @@ class Sentry:
 
     def run(self) -> None:
         """Watch, until SIGTERM or SIGINT."""
-        _make_way()
-        with _signals(self._posts):
+        make_way()
+        with ended_by_signals(lambda: self._posts.put(None)):
             for name, link in self._links.items():
                 link.start()
                 self._do(self._feeds[name], self._feeds[name].begin())
@@ -168,24 +164,19 @@ class Sentry:
             case Strange():
                 self._strange(feed, told.error, now_ms)
             case Given():
-                for error in self._judging.listed(told.raws, post.at_us):
-                    self._once(troubles.message_bad(feed.node, error))
-                actions = feed.take(Fetched(gone=told.gone), now_ms)
-                if not any(isinstance(each, AskTransactions) for each in actions):
-                    self._judging.listing_done(post.at_us)
-                self._do(feed, actions)
+                self._listed(feed, told, post.at_us)
             case BlockGiven():
                 self._search(feed, told, post.at_us)
-            case CoinsFound():
-                self._learn(feed, told, now_ms)
-            case CoinsNotFound():
-                self._once(troubles.node_failed(feed.node, told.reason))
-                self._coins.fail(now_ms)
+            case CoinsFound() | CoinsNotFound():
+                self._say_all(self._coins.hear(feed.node, told, now_ms))
             case Failed():
                 self._once(troubles.node_failed(feed.node, told.reason))
                 self._do(feed, feed.take(told, now_ms))
+            case BurialGiven():
+                pass
             case _:
                 self._do(feed, feed.take(told, now_ms))
+        self._chronicle.after(post)
 
     def _look(self, feed: Feed, body: Body, at_us: int) -> None:
         try:
@@ -197,20 +188,13 @@ class Sentry:
         except BadInputError as error:
             self._strange(feed, error, at_us // 1000)
 
-    def _learn(self, feed: Feed, found: CoinsFound, now_ms: int) -> None:
-        try:
-            new = self._coins.take(found, now_ms)
-        except WorldError as error:
-            self._once(troubles.node_failed(feed.node, str(error)))
-            self._coins.fail(now_ms)
-            return
-        self._voice.line(
-            "coins",
-            f"{feed.node}: {new} coins were there already, and are watched.",
-            facts={"node": feed.node, "coins": new, "unproven": len(found.unproven)},
-        )
-        if found.unproven:
-            self._trouble(self._coins.why()[0])
+    def _listed(self, feed: Feed, given: Given, at_us: int) -> None:
+        bad = self._judging.listed(given.raws, at_us)
+        self._say_all(troubles.message_bad(feed.node, each) for each in bad)
+        actions = feed.take(Fetched(gone=given.gone), at_us // 1000)
+        if not any(isinstance(each, AskTransactions) for each in actions):
+            self._judging.listing_done(at_us)
+        self._do(feed, actions)
 
     def _strange(self, feed: Feed, error: BadInputError, now_ms: int) -> None:
         self._once(troubles.message_bad(feed.node, error))
@@ -219,6 +203,7 @@ class Sentry:
     def _search(self, feed: Feed, given: BlockGiven, at_us: int) -> None:
         header, where = given.header, f"block {given.header.hash.hex()}"
         missing = not given.data
+        self._chronicle.before_block(header)
         try:
             if not missing:
                 self._judging.block(given.data, where, at_us)
@@ -235,7 +220,7 @@ class Sentry:
         self._metrics.count("blocks_total")
         if given.data:
             self._search_again.extend(self._recent)
-            self._recent.append((given.data, where))
+            self._recent.append(given)
         self._do(feed, feed.take(BlockSearched(hash=header.hash, missing=missing), at_us // 1000))
 
     # What is done --------------------------------------------------------------------------------
@@ -271,15 +256,20 @@ class Sentry:
             self._metrics.count("cold_moves_total", label("wallet", each.subject))
         self._voice.judged(judged, incident, heard_us, took_us)
 
-    def _trouble(self, found: Finding) -> None:
-        self._metrics.count("troubles_total", label("code", found.code))
-        self._voice.trouble(found)
+    def _trouble(self, *found: Finding) -> None:
+        for each in found:
+            self._metrics.count("troubles_total", label("code", each.code))
+            self._voice.trouble(each)
 
     def _once(self, found: Finding) -> None:
         """Say what goes wrong again and again only when it is something else."""
         if self._troubles.get(found.code) != str(found):
             self._troubles[found.code] = str(found)
             self._trouble(found)
+
+    def _say_all(self, found: Iterable[Finding]) -> None:
+        for each in found:
+            self._once(each)
 
     # What is due ---------------------------------------------------------------------------------
 
@@ -291,28 +281,30 @@ class Sentry:
         self._judging.settle_debts()
         if self._judging.owed:
             self._once(troubles.verdicts_owed(len(self._judging.owed)))
-        self._look_for_coins(now_ms)
+        self._say_all(self._coins.tick(self._feeds.values(), self._links, now_ms))
+        self._chronicle.judged("", None)
+        self._record_lives()
         self._follow_journal(now_ms)
-        for found in self._lists.follow(self._judging.add_scripts, now_ms):
-            self._trouble(found)
+        self._trouble(*self._lists.follow(self._judging.add_scripts, now_ms))
         if self._lists.is_look_back_due(now_ms) and not self._search_again:
             self._search_again.extend(self._recent)
-        for found in self._nodes.compare(tuple(self._feeds.values()), now_ms):
-            self._trouble(found)
+        self._trouble(*self._nodes.compare(tuple(self._feeds.values()), now_ms))
         self._cover(now_ms)
         if self._beats is not None:
             self._beats.tick(self._ledger, self._judging)
         if self._posts.empty() and self._search_again:
-            data, where = self._search_again.popleft()
-            self._judging.block(data, where, monotonic_us())
+            given = self._search_again.popleft()
+            self._judging.block(given.data, f"block {given.header.hash.hex()}", monotonic_us())
+            self._chronicle.judged("", given.header)
         self._show(now_ms)
 
-    def _look_for_coins(self, now_ms: int) -> None:
-        try:
-            current = [each.node for each in self._feeds.values() if each.is_current]
-            self._coins.tick({name: self._links[name] for name in current}, now_ms)
-        except WorldError as error:
-            self._once(troubles.file_unwritten(error))
+    def _record_lives(self) -> None:
+        """Write down what became of movements, behind their verdicts."""
+        believed = frozenset(each.node for each in self._feeds.values() if not each.is_blind)
+        sound = (self._links[each.node].ask for each in self._feeds.values() if each.is_sound)
+        self._chronicle.tick(believed, next(sound, None))
+        if self._chronicle.owed:
+            self._once(troubles.lives_owed(self._chronicle.owed))
 
     def _follow_journal(self, now_ms: int) -> None:
         if now_ms - self._followed_ms < FOLLOW_MS:
@@ -328,11 +320,11 @@ class Sentry:
 
     def _cover(self, now_ms: int) -> None:
         """Say from when to when not everything was seen."""
-        for found in self._ledger.clock_went_back():
-            self._trouble(found)
+        self._trouble(*self._ledger.clock_went_back())
         sound = [each for each in self._feeds.values() if each.is_sound]
         if sound and not self._judging.owed and self._coins.is_done:
-            self._stand(sound)
+            self._stand(sound, now_ms)
+            self._chronicle.stand()
             proven_at = _wall(max(each.proven_ms for each in sound), now_ms)
             nodes = tuple(each.node for each in sound)
             since_at = self._ledger.coverage.proven_at
@@ -343,8 +335,7 @@ class Sentry:
                     f"Everything is seen. What could be known since {since} was looked at.",
                     facts={"from": since, "to": format_instant(proven_at), "nodes": nodes},
                 )
-            for found in self._judging.open_rest():
-                self._trouble(found)
+            self._trouble(*self._judging.open_rest())
         elif all(each.is_blind for each in self._feeds.values()):
             why = self.why()
             since = format_instant(self._ledger.coverage.proven_at)
@@ -352,10 +343,9 @@ class Sentry:
                 self._voice.line(
                     "blind", f"BLIND since {since}.", style="bold red", facts={"from": since}
                 )
-                for found in why:
-                    self._trouble(found)
+                self._trouble(*why)
 
-    def _stand(self, sound: Sequence[Feed]) -> None:
+    def _stand(self, sound: Sequence[Feed], now_ms: int) -> None:
         """Take for the tip what a node says whose blocks are all searched: the highest does."""
         blocks = self._ledger.blocks
         found = [each for each in sound if each.tip in blocks]
@@ -365,6 +355,8 @@ class Sentry:
         undone = blocks.stand_at(highest.tip)
         if undone and blocks.tip is not None:
             self._trouble(troubles.reorganised(highest.node, blocks.tip, blocks=undone))
+            for feed in self._feeds.values():  # what a block gave back may be in its mempool
+                self._do(feed, feed.mistrust(now_ms))
 
     def why(self) -> list[Finding]:
         """Return why not everything is seen."""
@@ -375,47 +367,22 @@ class Sentry:
 
     def _show(self, now_ms: int) -> None:
         """Tell metrics, service manager, and the file that `watch status` reads."""
-        metrics, ledger = self._metrics, self._ledger
-        tip = ledger.blocks.tip
-        metrics.put("blind", int(ledger.is_blind))
-        metrics.put("owed_verdicts", len(self._judging.owed))
-        metrics.put("scripts", self._judging.screen.scripts)
-        for wallet_id, count in self._judging.screen.listed.counts.items():
-            metrics.put("listed_scripts", count, label("wallet", wallet_id))
-        metrics.put("tip_height", 0 if tip is None else tip.height)
-        metrics.put("proven_timestamp_seconds", int(ledger.coverage.proven_at.timestamp()))
-        age = current_time() - self._judging.watch.state.view_at
-        metrics.put("view_age_seconds", max(int(age.total_seconds()), 0))
-        for each in self._feeds.values():
-            metrics.put("node_sound", int(each.is_sound), label("node", each.node))
-            metrics.put("node_height", each.height, label("node", each.node))
-        if self._notifier.watchdog_ms and now_ms - self._watchdog_ms >= (
-            self._notifier.watchdog_ms // 3
-        ):
-            self._watchdog_ms = now_ms
-            status = (
-                "BLIND" if ledger.is_blind else f"seeing by {', '.join(ledger.coverage.nodes)}"
-            )
-            self._notifier.tell("WATCHDOG=1", f"STATUS={status}")
+        ledger = self._ledger
+        put_metrics(self._metrics, ledger, self._judging, self._feeds.values())
+        seeing = f"seeing by {', '.join(ledger.coverage.nodes)}"
+        self._notifier.alive("BLIND" if ledger.is_blind else seeing, now_ms)
         try:
-            ledger.save(self._status(), now_ms)
+            ledger.save(self._status(), now_ms, whole=self._chronicle.is_whole)
         except WorldError as error:
             self._once(troubles.file_unwritten(error))
 
     def _status(self) -> dict[str, Json]:
-        return {
-            "pid": os.getpid(),
-            "written": format_instant(current_time()),
-            "scripts": self._judging.screen.scripts,
-            "listed": dict(self._judging.screen.listed.counts),
-            "owed": len(self._judging.owed),
-            "nodes": [
-                {"node": each.node, "height": each.height, "sound": each.is_sound}
-                for each in self._feeds.values()
-            ],
-            "findings": [each.as_json() for each in (*self.why(), *self._lists.why())],
-            "peers": [] if self._beats is None else self._beats.status(),
-        }
+        return status_of(
+            self._judging,
+            self._feeds.values(),
+            findings=(*self.why(), *self._lists.why()),
+            peers=[] if self._beats is None else self._beats.status(),
+        )
 
     def _stop(self) -> None:
         """End with everything durable: seeing ends here, and the journal says so."""
@@ -424,30 +391,11 @@ class Sentry:
             link.stop()
         self._lists.close()
         self._judging.settle_debts()
+        self._chronicle.close()
         self._ledger.blind([troubles.stopped("watcher")])
-        self._ledger.close(self._status())
+        self._ledger.close(self._status(), whole=self._chronicle.is_whole)
         self._voice.line("stopped", "Stopped. Nothing is watched from here on.")
-
-
-def _make_way() -> None:
-    """Have Python itself keep no verdict waiting, for as long as this process lives."""
-    sys.setswitchinterval(_SWITCH_SECONDS)
-    # A full collection looks at all that the libraries made, for a tenth of a second and more.
-    gc.collect()
-    gc.freeze()
 
 
 def _wall(moment_ms: int, now_ms: int) -> datetime:
     return current_time() - timedelta(milliseconds=max(now_ms - moment_ms, 0))
-
-
-@contextmanager
-def _signals(posts: "SimpleQueue[Post | None]") -> Iterator[None]:
-    """Have SIGTERM and SIGINT end the watching, in order."""
-    wanted = (signal.SIGTERM, signal.SIGINT)
-    before = [signal.signal(each, lambda *_: posts.put(None)) for each in wanted]
-    try:
-        yield
-    finally:
-        for each, handler in zip(wanted, before, strict=True):
-            signal.signal(each, handler)

@@ -4,17 +4,20 @@ A transaction that spends a coin that nobody knows, and pays us nothing back, is
 node is asked once for all coins of the wallets that are watched, and again when there are others.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from sekisho.app import Installation
 from sekisho.cli.sentry_judging import Judging
+from sekisho.cli.sentry_words import Voice
 from sekisho.edges.node_coins import CoinsFound
-from sekisho.edges.node_feed import NodeLink
+from sekisho.edges.node_feed import CoinsNotFound, NodeLink
 from sekisho.kernel.digest import document_digest
+from sekisho.kernel.errors import WorldError
 from sekisho.kernel.finding import Finding
 from sekisho.wallets.documents import wallet_digest
 from sekisho.watch import troubles
+from sekisho.watch.feed import Feed
 
 RETRY_MS: Final = 10_000
 AGAIN_MS: Final = 600_000
@@ -24,11 +27,12 @@ GIVEN_MS: Final = 2_000
 
 
 class CoinSearch:
-    """Which coins were looked for, and which could not be proven. Raises what the chain raises."""
+    """Which coins were looked for, and which could not be proven."""
 
-    def __init__(self, here: Installation, judging: Judging) -> None:
+    def __init__(self, here: Installation, judging: Judging, voice: Voice) -> None:
         self._here = here
         self._judging = judging
+        self._voice = voice
         self._digest = ""
         self._looked: set[bytes] = set()
         self._unproven: dict[str, int] = {}
@@ -38,11 +42,49 @@ class CoinSearch:
         self._due_ms = self._given_ms = 0
         self.is_done = False
 
-    def tick(self, links: Mapping[str, NodeLink], now_ms: int) -> None:
-        """Ask one of these nodes, which are to know all blocks, if that is due."""
-        if self._asked or now_ms < self._due_ms:
-            self._take_given(now_ms)
-            return
+    def tick(
+        self, feeds: Iterable[Feed], links: Mapping[str, NodeLink], now_ms: int
+    ) -> list[Finding]:
+        """Ask a node that knows all blocks, if that is due; return what keeps it from being."""
+        try:
+            if self._asked or now_ms < self._due_ms:
+                self._take_given(now_ms)
+            else:
+                self._step([each.node for each in feeds if each.is_current], links)
+        except WorldError as error:
+            return [troubles.file_unwritten(error)]
+        return []
+
+    def hear(self, node: str, told: CoinsFound | CoinsNotFound, now_ms: int) -> list[Finding]:
+        """Take in what a node found, and say it; return what is wrong with it."""
+        self._asked = ""
+        self._due_ms = now_ms + RETRY_MS
+        if isinstance(told, CoinsNotFound):
+            return [troubles.node_failed(node, told.reason)]
+        try:
+            new = self._judging.learn(told.transactions)
+        except WorldError as error:
+            return [troubles.node_failed(node, str(error))]
+        self._looked |= told.scripts
+        self._unproven.update(told.unproven)
+        self._due_ms = now_ms + AGAIN_MS if self._unproven else now_ms
+        self._voice.line(
+            "coins",
+            f"{node}: {new} coins were there already, and are watched.",
+            facts={"node": node, "coins": new, "unproven": len(told.unproven)},
+        )
+        return self.why() if told.unproven else []
+
+    def why(self) -> list[Finding]:
+        """Return why not all coins are known; nothing if they are."""
+        if self.is_done:
+            return []
+        if self._unproven:
+            txid, height = next(iter(self._unproven.items()))
+            return [troubles.coins_unproven(txid, height, count=len(self._unproven))]
+        return [troubles.coins_unsearched(self._asked or "-")]
+
+    def _step(self, nodes: Sequence[str], links: Mapping[str, NodeLink]) -> None:
         digest = self._digest_now()
         if digest != self._digest:
             self._digest = digest
@@ -54,43 +96,20 @@ class CoinSearch:
             self._here.chain.note_search(digest)
             self.is_done = True
             return
-        if not links:
+        if not nodes:
             return
         if not scripts:  # of some coins nobody had the proof
             scripts, self._looked, self._unproven = frozenset(self._looked), set(), {}
-        self._asked = [*links][self._turn % len(links)]
+        self._asked = nodes[self._turn % len(nodes)]
         self._turn += 1
         links[self._asked].find_coins(scripts)
-
-    def take(self, found: CoinsFound, now_ms: int) -> int:
-        """Take in what a node found; return how many coins are new."""
-        self._asked = ""
-        self._looked |= found.scripts
-        self._unproven.update(found.unproven)
-        new = self._judging.learn(found.transactions)
-        self._due_ms = now_ms + AGAIN_MS if self._unproven else now_ms
-        return new
-
-    def fail(self, now_ms: int) -> None:
-        """Try again, by the next node, in a while."""
-        self._asked = ""
-        self._due_ms = now_ms + RETRY_MS
-
-    def why(self) -> list[Finding]:
-        """Return why not all coins are known; nothing if they are."""
-        if self.is_done:
-            return []
-        if self._unproven:
-            txid, height = next(iter(self._unproven.items()))
-            return [troubles.coins_unproven(txid, height, count=len(self._unproven))]
-        return [troubles.coins_unsearched(self._asked or "-")]
 
     def _take_given(self, now_ms: int) -> None:
         """Take what was handed in by people, in place of what no node could give."""
         if not self._unproven or now_ms - self._given_ms < GIVEN_MS:
             return
         self._given_ms = now_ms
-        given = [*self._here.chain.transactions(only=[*self._unproven])]
+        given = [*self._here.chain.some(self._unproven)]
         for each in given:
             del self._unproven[each.txid]
         self._judging.learn(given)

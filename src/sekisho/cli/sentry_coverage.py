@@ -119,9 +119,10 @@ class Ledger:
         self._saved_ms = 0
         return True
 
-    def save(self, status: dict[str, Json], now_ms: int) -> None:
+    def save(self, status: dict[str, Json], now_ms: int, *, whole: bool) -> None:
         """Keep how far the watcher has come, if that is due.
 
+        Unless all that the last blocks told is `whole` in the journal, they are searched again.
         Raises `WorldError` if the last time it could not be kept.
         """
         self._flush()
@@ -132,16 +133,18 @@ class Ledger:
                 return
             self._saving.result()
         self._saved_ms = now_ms
-        self.coverage = replace(self.coverage, headers=self.blocks.headers())
+        if whole:
+            self.coverage = replace(self.coverage, headers=self.blocks.headers())
         # A disk takes its time to keep a file, and no verdict is to wait for it.
         root = self._here.workspace.root
         self._saving = self._saver.submit(write_watch_file, root, self.coverage, status)
 
-    def close(self, status: dict[str, Json]) -> None:
-        """Keep how far the watcher has come, and wait until that is durable."""
+    def close(self, status: dict[str, Json], *, whole: bool) -> None:
+        """Keep how far the watcher has come, as `save` does, and wait until that is durable."""
         self._flush()
         self._saver.shutdown()
-        self.coverage = replace(self.coverage, headers=self.blocks.headers())
+        if whole:
+            self.coverage = replace(self.coverage, headers=self.blocks.headers())
         write_watch_file(self._here.workspace.root, self.coverage, status)
 
     @property

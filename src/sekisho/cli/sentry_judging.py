@@ -56,6 +56,9 @@ class Judging:
         self._unopened = _unopened(self.watch)
         """Alarms of before the start whose incidents are not open."""
         self._said = {each.entry_id for each in self.watch.recorded.values()} - set(self._unopened)
+        self.moved: list[tuple[Transaction, Judged | None]] = []
+        """What was judged since this was last emptied; None for what is about us no more than
+        that it spends what a movement of ours spends."""
         self._loose: list[bytes] = []
         self._others = False
         """Other wallets or coins are watched than when that was last asked."""
@@ -223,18 +226,27 @@ class Judging:
             # was too old, because the watcher or its clock was held up, was just read again.
             weighed = weigh_parsed(self.watch, transaction, now=current_time())
         if weighed is None:
+            self.moved.append((transaction, None))
             return
-        judged = record_verdict(self.watch, *weighed, now=current_time())
+        self.moved.append((transaction, self.conclude(*weighed, at_us=at_us)))
+
+    def conclude(self, movement: Movement, verdict: Verdict, *, at_us: int) -> Judged:
+        """Return the verdict, durable; with its incident if it is an alarm, and told, once.
+
+        Raises `WorldError` if it cannot be made durable.
+        """
+        transaction = movement.transaction
+        judged = record_verdict(self.watch, movement, verdict, now=current_time())
         took_us = max(monotonic_us() - at_us, 0)
         self._here.chain.keep([transaction])
         count = range(len(transaction.outputs))
         self._show(OutPoint(txid=transaction.txid, vout=each) for each in count)
-        if judged.entry.entry_id in self._said:
-            return
-        incident = self._incident(judged) if judged.verdict.kind in ALARMS else None
-        self._said.add(judged.entry.entry_id)
-        self._unopened.pop(judged.entry.entry_id, None)
-        self._told(judged, incident, at_us, took_us)
+        if judged.entry.entry_id not in self._said:
+            incident = self._incident(judged) if judged.verdict.kind in ALARMS else None
+            self._said.add(judged.entry.entry_id)
+            self._unopened.pop(judged.entry.entry_id, None)
+            self._told(judged, incident, at_us, took_us)
+        return judged
 
     def _incident(self, judged: Judged) -> Incident:
         return open_incident(

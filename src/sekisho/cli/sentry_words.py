@@ -15,7 +15,8 @@ from sekisho.kernel.fields import visible
 from sekisho.kernel.finding import Finding
 from sekisho.kernel.instants import format_instant
 from sekisho.respond.records import Incident
-from sekisho.watch.flow import Judged, verdict_document
+from sekisho.watch.flow import Judged
+from sekisho.watch.recorded import verdict_document
 from sekisho.watch.records import ALARMS, Verdict, VerdictKind
 
 

@@ -34,8 +34,8 @@ from sekisho.edges.node_rpc import Answer, NodeAddress, NodeRefusedError, NodeRP
 from sekisho.kernel.canonical import Json
 from sekisho.kernel.errors import BadInputError, WorldError
 from sekisho.watch.feed_records import (
-    Ask,
     AskBlock,
+    AskBurial,
     AskHeader,
     AskListing,
     AskSettings,
@@ -47,6 +47,7 @@ from sekisho.watch.feed_records import (
     Joined,
     Listen,
     Parted,
+    Question,
 )
 from sekisho.watch.frames import (
     COUNTER_RANGE,
@@ -97,6 +98,15 @@ class BlockGiven:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BurialGiven:
+    """A block read again, and the headers upon it, as bytes."""
+
+    ask: AskBurial
+    data: bytes
+    headers: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Strange:
     """A message that is out of form."""
 
@@ -110,7 +120,9 @@ class CoinsNotFound:
     reason: str
 
 
-Told: TypeAlias = Event | Body | Given | BlockGiven | Strange | CoinsFound | CoinsNotFound
+Told: TypeAlias = (
+    Event | Body | Given | BlockGiven | BurialGiven | Strange | CoinsFound | CoinsNotFound
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,7 +159,7 @@ class NodeLink:
         self._hand = hand
         self._is_known = is_known
         self._zmq_addresses = zmq_addresses
-        self._asks: SimpleQueue[Ask | None] = SimpleQueue()
+        self._asks: SimpleQueue[Question | None] = SimpleQueue()
         self._listens: SimpleQueue[Listen] = SimpleQueue()
         self._searches: SimpleQueue[frozenset[bytes] | None] = SimpleQueue()
         self._ended = threading.Event()
@@ -162,7 +174,7 @@ class NodeLink:
         for each in self._threads:
             each.start()
 
-    def ask(self, ask: Ask) -> None:
+    def ask(self, ask: Question) -> None:
         """Have a question asked; its answer, or that it failed, is handed on."""
         self._asks.put(ask)
 
@@ -253,7 +265,7 @@ class NodeLink:
         rpc.close()
 
 
-def _answer(rpc: NodeRPC, ask: Ask) -> Told:
+def _answer(rpc: NodeRPC, ask: Question) -> Told:
     match ask:
         case AskSettings():
             return read_settings(_all(rpc.batch(SETTINGS)))
@@ -272,6 +284,16 @@ def _answer(rpc: NodeRPC, ask: Ask) -> Told:
                     return BlockGiven(header=ask.header, data=b"")
                 raise
             return BlockGiven(header=ask.header, data=read_block(answer, ask.header))
+        case AskBurial():
+            return _burial(rpc, ask)
+
+
+def _burial(rpc: NodeRPC, ask: AskBurial) -> BurialGiven:
+    first, *upon = ask.hashes
+    data = read_transaction(rpc.call("getblock", first.hex(), 0))
+    answers = rpc.batch([("getblockheader", (each.hex(), False)) for each in upon])
+    headers = tuple(read_transaction(each) for each in _all(answers))
+    return BurialGiven(ask=ask, data=data, headers=headers)
 
 
 def _given(rpc: NodeRPC, txids: Sequence[bytes]) -> Given:

@@ -17,6 +17,7 @@ class Notifier:
         wanted = os.environ.get("WATCHDOG_USEC", "")
         self.watchdog_ms = int(wanted) // 1000 if wanted.isdecimal() else 0
         """A sign of life is wanted at least this often; 0 for never."""
+        self._alive_ms = 0
 
     def tell(self, *lines: str) -> None:
         """Send these lines, such as `READY=1`. That nobody hears them is no failure of ours."""
@@ -27,3 +28,9 @@ class Notifier:
         with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as telling:
             telling.connect(address)
             telling.sendall("\n".join(lines).encode())
+
+    def alive(self, status: str, now_ms: int) -> None:
+        """Give a sign of life if one is due: three in the time in which one is wanted."""
+        if self.watchdog_ms and now_ms - self._alive_ms >= self.watchdog_ms // 3:
+            self._alive_ms = now_ms
+            self.tell("WATCHDOG=1", f"STATUS={status}")

@@ -29,6 +29,7 @@ class Occasion(StrEnum):
     EXPIRED = "expired"
     UNDETERMINED = "undetermined"
     POISONING = "poisoning"
+    DOUBLE_SPENT = "double_spent"
 
 
 ALARMS = (Occasion.UNMATCHED, Occasion.DEVIATING, Occasion.REUSED, Occasion.EXPIRED)

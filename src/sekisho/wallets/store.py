@@ -4,7 +4,7 @@ What is deleted here a node or block files can give again, and until they have, 
 not know those coins. The journal is the other truth, and lives elsewhere.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from sqlalchemy import (
@@ -12,6 +12,7 @@ from sqlalchemy import (
     Column,
     LargeBinary,
     MetaData,
+    Select,
     String,
     Table,
     cast,
@@ -35,6 +36,9 @@ _TRANSACTIONS = Table(
 _SEARCHES = Table("searches", _METADATA, Column("digest", String(64), primary_key=True))
 # A file's owner can put anything of any type into a column; as bytes all of it can be looked at.
 _ROWS = select(cast(_TRANSACTIONS.c.txid, LargeBinary), cast(_TRANSACTIONS.c.raw, LargeBinary))
+
+_PAGE = 500
+"""So many are asked for at once."""
 
 
 class ChainStore:
@@ -60,15 +64,23 @@ class ChainStore:
         except SQLAlchemyError as error:
             raise _failure(self._path, "written", error) from error
 
-    def transactions(self, *, only: Collection[str] | None = None) -> Iterator[Transaction]:
-        """Yield every transaction, or those of these txids, each checked against its id.
+    def transactions(self) -> Iterator[Transaction]:
+        """Yield every transaction, parsed and checked against the id it is kept under.
 
         Raises `WorldError` for a row that is not as it was written: the file can be deleted.
         """
-        asked = _ROWS if only is None else _ROWS.where(_TRANSACTIONS.c.txid.in_(only))
+        yield from self._read(_ROWS)
+
+    def some(self, txids: Iterable[str]) -> Iterator[Transaction]:
+        """Yield those of these transactions that are here, as `transactions` does."""
+        wanted = sorted(set(txids))
+        for at in range(0, len(wanted), _PAGE):
+            yield from self._read(_ROWS.where(_TRANSACTIONS.c.txid.in_(wanted[at : at + _PAGE])))
+
+    def _read(self, query: Select[bytes, bytes]) -> Iterator[Transaction]:
         try:
             with self._engine.connect() as connection:
-                rows = connection.execute(asked).all()
+                rows = connection.execute(query).all()
         except SQLAlchemyError as error:
             raise _failure(self._path, "read", error) from error
         for key, raw in rows:

@@ -6,6 +6,7 @@ that was searched already, and every block from there on is read from the node, 
 """
 
 from collections.abc import Iterable
+from enum import StrEnum
 
 from sekisho.watch.feed_records import AskBlock, AskHeader, Header
 
@@ -16,17 +17,33 @@ HEADERS_KEPT = 288
 HEADERS_MIN = 100
 
 
+class Place(StrEnum):
+    """Where a block lies."""
+
+    IN_CHAIN = "in_chain"
+    """In the chain that ends in the tip, or upon the tip and not stood at yet."""
+    BESIDE = "beside"
+    """On another branch."""
+    OPEN = "open"
+    """On another branch that nobody has stood at or left yet: a node may be on its way there."""
+    UNKNOWN = "unknown"
+    """Below all that is kept."""
+
+
 class Blocks:
     """The blocks that were searched, whichever node had them, and the tip."""
 
     def __init__(self, headers: Iterable[Header] = ()) -> None:
         self._headers: dict[bytes, Header] = {}
+        self._chain: dict[int, bytes] = {}
+        """By height, of the chain that ends in the tip."""
         self._stale: set[bytes] = set()
         self.tip: Header | None = None
         for each in headers:
             self.add(each)
         if self._headers:
             self.stand_at(next(reversed(self._headers)))
+            self.forget_old()
 
     def __len__(self) -> int:
         return len(self._headers)
@@ -37,29 +54,72 @@ class Blocks:
     def add(self, header: Header) -> None:
         """Note a searched block."""
         self._headers[header.hash] = header
-        if len(self._headers) > HEADERS_KEPT:
-            oldest = min(self._headers.values(), key=lambda each: each.height)
-            del self._headers[oldest.hash]
 
     def stand_at(self, block_hash: bytes) -> int:
         """Take a searched block for the tip; return how many more searched ones are not before it.
 
         Those were in the chain, or on a branch beside it, however short a time.
         """
-        chain = set()
-        here: Header | None = self._headers[block_hash]
-        self.tip = here
+        tip = self._headers[block_hash]
+        chain: dict[int, bytes] = {}
+        here: Header | None = tip
         while here is not None:
-            chain.add(here.hash)
+            chain[here.height] = here.hash
             here = self._headers.get(here.prev_hash)
-        stale = self._headers.keys() - chain
+        beside = self._headers.keys() - set(chain.values())
+        stale = {each for each in beside if not self._is_upon(tip, each)}
         undone = len(stale - self._stale)
-        self._stale = stale
+        self.tip, self._chain, self._stale = tip, chain, stale
         return undone
 
+    def place(self, block_hash: bytes, height: int) -> Place:
+        """Return where a block lies, whether or not it was searched."""
+        header = self._headers.get(block_hash)
+        if header is None:  # of each height one block is in the chain
+            return Place.BESIDE if height in self._chain else Place.UNKNOWN
+        there = self._chain.get(header.height)
+        if there == block_hash or self.tip is None or self._is_upon(self.tip, block_hash):
+            return Place.IN_CHAIN
+        return Place.BESIDE if block_hash in self._stale else Place.OPEN
+
+    def depth(self, height: int) -> int:
+        """Return how deep the block at a height of the chain lies; the tip is the first."""
+        return 1 if self.tip is None else max(self.tip.height - height + 1, 1)
+
+    def upwards(self, height: int, most: int) -> tuple[bytes, ...]:
+        """Return the hashes of the chain's blocks from a height on, so many at most."""
+        heights = range(height, height + most)
+        return tuple(self._chain[each] for each in heights if each in self._chain)
+
+    def forget_old(self) -> None:
+        """Keep the newest headers alone. Before, whoever needs an older block's place asks."""
+        if len(self._headers) > HEADERS_KEPT:
+            newest = sorted(self._headers.values(), key=lambda each: each.height)[-HEADERS_KEPT:]
+            floor = newest[0].height
+            self._headers = {each.hash: each for each in newest}
+            self._stale &= self._headers.keys()
+            self._chain = {at: each for at, each in self._chain.items() if at >= floor}
+
     def headers(self) -> tuple[Header, ...]:
-        """Return every header that is kept, lowest first."""
-        return tuple(sorted(self._headers.values(), key=lambda each: each.height))
+        """Return the newest headers, lowest first, of what is or may be in the chain.
+
+        Whoever begins with these searches again what is beside it, if a node ever goes there.
+        """
+        found = [
+            each
+            for each in self._headers.values()
+            if self.place(each.hash, each.height) is not Place.BESIDE
+        ]
+        return tuple(sorted(found, key=lambda each: each.height)[-HEADERS_KEPT:])
+
+    def _is_upon(self, tip: Header, block_hash: bytes) -> bool:
+        """Return whether a block is built on the tip by blocks that nobody has left yet."""
+        here = self._headers.get(block_hash)
+        while here is not None and here.height > tip.height:
+            if here.hash in self._stale or self._chain.get(here.height) == here.hash:
+                return False
+            here = self._headers.get(here.prev_hash)
+        return here is not None and here.hash == tip.hash
 
     @property
     def floor_height(self) -> int:

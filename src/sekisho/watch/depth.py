@@ -19,6 +19,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
+from sekisho.chains.bitcoin.blocks import HEADER_SIZE
+from sekisho.chains.bitcoin.digests import sha256_twice
+
 _SIZE_MAX: Final = 32
 _SIGN: Final = 0x0080_0000
 
@@ -32,6 +35,15 @@ class Link:
     bits: int
 
 
+def link_of(header: bytes) -> Link:
+    """Return the link of the block that begins with these bytes."""
+    return Link(
+        hash=sha256_twice(header[:HEADER_SIZE]),
+        prev_hash=header[4:36],
+        bits=int.from_bytes(header[72:76], "little"),
+    )
+
+
 def confirmations(links: Iterable[Link], wanted: Collection[bytes]) -> dict[bytes, int]:
     """Return how many confirmations each wanted block has, by its hash; 0 for one that is stale.
 
@@ -40,7 +52,7 @@ def confirmations(links: Iterable[Link], wanted: Collection[bytes]) -> dict[byte
     parents: dict[bytes, bytes] = {}
     works: dict[bytes, int] = {}
     for link in links:
-        work = _work(link)
+        work = work_of(link)
         if work:
             parents[link.hash] = link.prev_hash
             works[link.hash] = work
@@ -110,7 +122,7 @@ def _depths(
     return depths
 
 
-def _work(link: Link) -> int:
+def work_of(link: Link) -> int:
     """Return the hashes that a block takes on average; 0 if its own does not meet its target."""
     target = _target(link.bits)
     if int.from_bytes(link.hash, "little") > target:

@@ -22,6 +22,7 @@ from sekisho.kernel.finding import Finding, finding
 from sekisho.watch.block_path import BlockPath, Blocks
 from sekisho.watch.feed_records import (
     Action,
+    AskBurial,
     AskListing,
     AskSettings,
     AskTransactions,
@@ -318,7 +319,7 @@ class Feed:
         if isinstance(failed.ask, AskSettings | AskListing | AskTransactions):
             self._asking = False
             self._retry_ms = now_ms + RETRY_MS
-        else:
+        elif not isinstance(failed.ask, AskBurial):
             self.path.failed()
             self._path_retry_ms = now_ms + RETRY_MS
         return []

@@ -114,7 +114,7 @@ class BlockSearched:
 class Failed:
     """A question was not answered, or refused."""
 
-    ask: "Ask"
+    ask: "Question"
     reason: str
 
 
@@ -164,7 +164,16 @@ class AskBlock:
     header: Header
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskBurial:
+    """What does a block hold, and which headers lie upon it? On no feed's way."""
+
+    hashes: tuple[bytes, ...]
+    """Of the block first, then of those upon it."""
+
+
 Ask: TypeAlias = AskSettings | AskListing | AskTransactions | AskHeader | AskBlock
+Question: TypeAlias = Ask | AskBurial
 
 # What is said ------------------------------------------------------------------------------------
 

@@ -21,7 +21,7 @@ from sekisho.journal.store import JournalStore
 from sekisho.kernel.canonical import Json
 from sekisho.kernel.digest import document_digest
 from sekisho.kernel.errors import BadInputError
-from sekisho.kernel.finding import Finding, Refused, bounded_findings, finding
+from sekisho.kernel.finding import Finding, Refused, finding
 from sekisho.kernel.ulid import make_ulid
 from sekisho.passes.duress import Keeper, Stated, hold_of
 from sekisho.passes.evidence import gather_evidence
@@ -33,11 +33,13 @@ from sekisho.watch.chain_order import in_chain_order
 from sekisho.watch.cold import cold_moves
 from sekisho.watch.coverage import COVERAGE_KINDS
 from sekisho.watch.credence import FORMER
+from sekisho.watch.life_records import WATCH_LIVES
 from sekisho.watch.listed import Listed, owner_of
 from sekisho.watch.match import match
 from sekisho.watch.movement import reconstruct
 from sekisho.watch.peer import PEER_KINDS
 from sekisho.watch.raw_block import Reading
+from sekisho.watch.recorded import verdict_document
 from sekisho.watch.records import Movement, Verdict, VerdictKind, WatchState
 from sekisho.watch.settle import settled, spendings_of, unrecorded
 from sekisho.watch.signed import if_signed
@@ -48,7 +50,7 @@ from sekisho.watch.voices import committed, voices
 _KEPT = frozenset({VerdictKind.MATCHED, VerdictKind.REPLACEMENT})
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TAG_OF_ID = {WATCH_JUDGED: "watch-verdict", WATCH_SETTLED: "watch-spending"}
-_OUR_OWN = frozenset({*_TAG_OF_ID, *COVERAGE_KINDS, *PEER_KINDS, "incident.opened"})
+_OUR_OWN = frozenset({*_TAG_OF_ID, *COVERAGE_KINDS, *PEER_KINDS, WATCH_LIVES, "incident.opened"})
 """What changes no verdict when it is added to the journal."""
 
 
@@ -198,15 +200,7 @@ def weigh_parsed(
 
     None if it is not about us.
     """
-    movement = reconstruct(
-        transaction,
-        outputs=watch.outputs,
-        book=watch.state.book,
-        network=watch.network,
-        seen_at=now,
-        anchors=watch.state.by_anchor.keys(),
-        listed=watch.listed,
-    )
+    movement = movement_of(watch, transaction, now=now)
     if movement is None:
         return None
     verdict = match(movement, watch.state)
@@ -215,6 +209,25 @@ def weigh_parsed(
     if verdict.kind in _KEPT:
         verdict = _unless_held(watch, verdict, now)
     return movement, verdict
+
+
+def movement_of(watch: Watch, transaction: Transaction, *, now: datetime) -> Movement | None:
+    """Return the movement that a transaction is by what is known now; None if not about us."""
+    return reconstruct(
+        transaction,
+        outputs=watch.outputs,
+        book=watch.state.book,
+        network=watch.network,
+        seen_at=now,
+        anchors=watch.state.by_anchor.keys(),
+        listed=watch.listed,
+    )
+
+
+def record_settled(watch: Watch, spendings: Iterable[Spending], *, now: datetime) -> None:
+    """Write down that anchors are spent at depth, each once."""
+    for each in unrecorded(spendings, watch.recorded.values()):
+        _recorded(watch, WATCH_SETTLED, spending_body(each), now)
 
 
 def record_verdict(watch: Watch, movement: Movement, verdict: Verdict, *, now: datetime) -> Judged:
@@ -245,19 +258,6 @@ def _unless_held(watch: Watch, verdict: Verdict, now: datetime) -> Verdict:
         keeper.report({**report, "txid": verdict.txid})
     findings = (*verdict.findings, finding("watch.on_hold", verdict.pass_id))
     return replace(verdict, kind=VerdictKind.UNDETERMINED, findings=findings)
-
-
-def verdict_document(verdict: Verdict) -> dict[str, Json]:
-    """Return a verdict as a document; an unknown fee is empty."""
-    return {
-        "txid": verdict.txid,
-        "verdict": verdict.kind.value,
-        "pass_id": verdict.pass_id,
-        **bounded_findings(verdict.findings),
-        "left_sat": str(verdict.left_sat),
-        "fee_sat": "" if verdict.fee_sat is None else str(verdict.fee_sat),
-        "wallet_ids": list(verdict.wallet_ids),
-    }
 
 
 def _recorded(watch: Watch, kind: str, body: dict[str, Json], now: datetime) -> Entry:
@@ -383,8 +383,7 @@ def scan_blocks(watch: Watch, read: Reading, *, seed: bytes, now: datetime) -> S
         for spending in spendings_of(each, blocks_of[txid], watch.state.by_anchor)
     ]
     deep, unread = settled(unrecorded(spent, watch.recorded.values()), sweep.links(), read)
-    for each in deep:
-        _recorded(watch, WATCH_SETTLED, spending_body(each), now)
+    record_settled(watch, deep, now=now)
     return Scan(
         judged=tuple(each for each in judged if each is not None),
         settled=tuple(deep),

@@ -18,7 +18,7 @@ from sekisho.passes.lease import Extent, Lease, LeaseRequest, Memory, SignedRequ
 from sekisho.passes.policy.records import Leases
 from sekisho.wallets.order import Order
 from sekisho.watch.beat import KnownWatcher, SignedBeat
-from sekisho.watch.records import ALARMS
+from sekisho.watch.records import SHUTTING
 from sekisho.watch.state import VIEW_AGE_MAX_SECONDS, WATCH_JUDGED, weigh_entries
 from sekisho.watch.view import relied_on
 
@@ -84,7 +84,7 @@ def _alarm(entry: Entry) -> str:
     if entry.kind == _GATE_REFUSED:
         return "hostile" if _HOSTILE in entry.body else ""
     verdict = entry.body.get("verdict") if entry.kind == WATCH_JUDGED else None
-    known = isinstance(verdict, str) and verdict in {each.value for each in ALARMS}
+    known = isinstance(verdict, str) and verdict in {each.value for each in SHUTTING}
     return str(verdict) if known else ""
 
 

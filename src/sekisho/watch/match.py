@@ -250,8 +250,6 @@ def _lookalikes(
 def _verdict(
     kind: VerdictKind, movement: Movement, pass_id: str, findings: list[Finding]
 ) -> Verdict:
-    spent = {each.own.wallet_id for each in movement.inputs if each.own is not None}
-    paid = {each.pays for each in movement.outputs if each.pays}
     return Verdict(
         kind=kind,
         txid=movement.transaction.txid,
@@ -259,5 +257,5 @@ def _verdict(
         findings=tuple(findings),
         left_sat=movement.left_sat,
         fee_sat=movement.fee_sat,
-        wallet_ids=tuple(sorted(spent or paid)),
+        wallet_ids=movement.wallet_ids,
     )

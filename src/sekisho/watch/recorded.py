@@ -1,10 +1,23 @@
-"""A verdict read back from the journal, where its transaction is not at hand any more."""
+"""A verdict as the journal holds it: written down, and read back."""
 
 from sekisho.journal.records import Entry
 from sekisho.kernel.canonical import Json
 from sekisho.kernel.fields import Fields
-from sekisho.kernel.finding import Finding
+from sekisho.kernel.finding import Finding, bounded_findings
 from sekisho.watch.records import Verdict, VerdictKind
+
+
+def verdict_document(verdict: Verdict) -> dict[str, Json]:
+    """Return a verdict as a document; an unknown fee is empty."""
+    return {
+        "txid": verdict.txid,
+        "verdict": verdict.kind.value,
+        "pass_id": verdict.pass_id,
+        **bounded_findings(verdict.findings),
+        "left_sat": str(verdict.left_sat),
+        "fee_sat": "" if verdict.fee_sat is None else str(verdict.fee_sat),
+        "wallet_ids": list(verdict.wallet_ids),
+    }
 
 
 def recorded_verdict(entry: Entry) -> Verdict:

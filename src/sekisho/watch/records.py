@@ -32,6 +32,8 @@ class VerdictKind(StrEnum):
     DEPOSIT = "deposit"
     POISONING = "poisoning"
     """Dust from an address made to look like one in use."""
+    DOUBLE_SPENT = "double_spent"
+    """Was in the chain, and another transaction took its place there."""
 
 
 ALARMS = frozenset(
@@ -40,9 +42,14 @@ ALARMS = frozenset(
         VerdictKind.UNMATCHED,
         VerdictKind.REUSED,
         VerdictKind.EXPIRED,
+        VerdictKind.DOUBLE_SPENT,
     }
 )
 """The verdicts that open an incident."""
+SHUTTING = ALARMS - {VerdictKind.DOUBLE_SPENT}
+"""Those that shut the gates: each takes a key of ours. A customer whose deposit happens to be in a
+block that another displaces can spend it otherwise; if one of our keys did, that is an alarm too.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,6 +122,13 @@ class Movement:
     def left_sat(self) -> Sat:
         """Return what is paid to scripts that are not ours, the fee apart."""
         return Sat(sum(each.amount_sat for each in self.outputs if each.own is None))
+
+    @property
+    def wallet_ids(self) -> tuple[str, ...]:
+        """Return the wallets whose coins are spent, or that are paid where none is."""
+        spent = {each.own.wallet_id for each in self.inputs if each.own is not None}
+        paid = {each.pays for each in self.outputs if each.pays}
+        return tuple(sorted(spent or paid))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

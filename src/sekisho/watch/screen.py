@@ -26,6 +26,7 @@ class Seen:
     def __init__(self) -> None:
         self._txids: dict[bytes, None] = {}
         self._bodies: dict[bytes, bytes] = {}
+        self._doubted: dict[bytes, bytes] = {}
 
     def __contains__(self, txid: object) -> bool:
         return txid in self._txids
@@ -39,16 +40,24 @@ class Seen:
 
     def note(self, digest: bytes, txid: bytes) -> None:
         """Note a transaction as looked at."""
-        if len(self._bodies) >= SEEN_MAX:
-            oldest = next(iter(self._bodies))
-            self._txids.pop(self._bodies.pop(oldest), None)
+        if self._doubted.pop(digest, None) is None and (
+            len(self._bodies) + len(self._doubted) >= SEEN_MAX
+        ):
+            old = self._doubted or self._bodies
+            self._txids.pop(old.pop(next(iter(old))), None)
         self._bodies[digest] = txid
         self._txids[txid] = None
+
+    def doubt(self) -> None:
+        """Look at each again when it comes again, and ask for none because of it."""
+        self._doubted |= self._bodies
+        self._bodies = {}
 
     def forget(self) -> None:
         """Forget all: what is watched has changed, and everything is to be looked at again."""
         self._txids.clear()
         self._bodies.clear()
+        self._doubted.clear()
 
 
 class Screen:
@@ -72,6 +81,11 @@ class Screen:
             self._reach = state.book
             new += self._sieve.watch_scripts(state.book.by_script)
         return new + self._sieve.watch_outpoints(state.by_anchor)
+
+    def watch_spent(self, outpoints: Iterable[OutPoint]) -> None:
+        """Watch what others' coins go to as well: what comes again is looked at again."""
+        if self._sieve.watch_outpoints(outpoints):
+            self.seen.doubt()
 
     def one(self, raw: bytes, where: str) -> Transaction | None:
         """Return a transaction if it is about us and was not looked at before.

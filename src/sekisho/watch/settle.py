@@ -15,8 +15,8 @@ from sekisho.journal.records import Entry
 from sekisho.kernel.errors import BadInputError
 from sekisho.kernel.finding import Finding, finding
 from sekisho.passes.spendings import CONFIRMATIONS_MIN, WATCH_SETTLED, Spending, read_spending
-from sekisho.watch.depth import Link, confirmations
-from sekisho.watch.raw_block import Reading
+from sekisho.watch.depth import Link, confirmations, link_of
+from sekisho.watch.raw_block import RawBlock, Reading
 
 
 def spendings_of(
@@ -70,6 +70,23 @@ def settled(
         if each.block_hash in depths and each.txid in held[each.block_hash]
     ]
     return found, findings
+
+
+def buried(raw: RawBlock, links: Iterable[Link], anchors: Collection[OutPoint]) -> list[Spending]:
+    """Return the spendings of anchors in one block, if it lies deep under what `links` say.
+
+    Raises `BadInputError` for a block that is none, or does not commit to what it holds.
+    """
+    block = parse_block(raw.data, raw.where)
+    own = link_of(raw.data)
+    depth = confirmations([own, *links], [own.hash])[own.hash]
+    if depth < CONFIRMATIONS_MIN:
+        return []
+    return [
+        replace(spending, confirmations=depth)
+        for transaction in block.transactions
+        for spending in spendings_of(transaction, [block.header.hash], anchors)
+    ]
 
 
 def _held(positions: Collection[int], read: Reading) -> tuple[dict[str, set[str]], list[Finding]]:

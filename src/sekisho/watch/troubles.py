@@ -54,6 +54,11 @@ def verdicts_owed(count: int) -> Finding:
     return finding("watch.verdicts_owed", "journal", count=count)
 
 
+def lives_owed(count: int) -> Finding:
+    """Say that what became of movements could not be written down."""
+    return finding("watch.lives_owed", "journal", count=count)
+
+
 def journal_unreadable(error: Exception) -> Finding:
     """Say that the journal cannot be followed."""
     return finding("watch.journal_unreadable", "journal", reason=str(error))
