@@ -6,17 +6,16 @@ or fails to say ends it.
 
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime, timedelta
 from queue import Empty, SimpleQueue
 
-from sekisho.app import Installation, current_time
+from sekisho.app import Installation
 from sekisho.cli.lists import Lists
 from sekisho.cli.sentry_beats import Beats
 from sekisho.cli.sentry_coins import CoinSearch
 from sekisho.cli.sentry_coverage import Ledger
 from sekisho.cli.sentry_judging import Judging
 from sekisho.cli.sentry_lives import Chronicle
-from sekisho.cli.sentry_process import ended_by_signals, make_way
+from sekisho.cli.sentry_process import ended_by_signals, make_way, moment_at
 from sekisho.cli.sentry_show import put_metrics, status_of
 from sekisho.cli.sentry_words import Voice
 from sekisho.edges.node_coins import CoinsFound
@@ -325,7 +324,7 @@ class Sentry:
         if sound and not self._judging.owed and self._coins.is_done:
             self._stand(sound, now_ms)
             self._chronicle.stand()
-            proven_at = _wall(max(each.proven_ms for each in sound), now_ms)
+            proven_at = moment_at(max(each.proven_ms for each in sound), now_ms)
             nodes = tuple(each.node for each in sound)
             since_at = self._ledger.coverage.proven_at
             if self._ledger.sees(proven_at, nodes, now_ms):
@@ -395,7 +394,3 @@ class Sentry:
         self._ledger.blind([troubles.stopped("watcher")])
         self._ledger.close(self._status(), whole=self._chronicle.is_whole)
         self._voice.line("stopped", "Stopped. Nothing is watched from here on.")
-
-
-def _wall(moment_ms: int, now_ms: int) -> datetime:
-    return current_time() - timedelta(milliseconds=max(now_ms - moment_ms, 0))

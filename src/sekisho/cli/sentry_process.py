@@ -1,11 +1,14 @@
-"""A sentry as a process: what ends it, and what must not hold it up."""
+"""A sentry as a process: what ends it, what must not hold it up, and its two clocks."""
 
 import gc
 import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime, timedelta
 from typing import Final
+
+from sekisho.app import current_time
 
 _SWITCH_SECONDS: Final = 0.000_5
 """How long a thread may keep the others waiting. A verdict waits for the disk a dozen times, and
@@ -18,6 +21,11 @@ def make_way() -> None:
     # A full collection looks at all that the libraries made, for a tenth of a second and more.
     gc.collect()
     gc.freeze()
+
+
+def moment_at(at_ms: int, now_ms: int) -> datetime:
+    """Return what the clock said at a moment of the clock that only goes forward."""
+    return current_time() - timedelta(milliseconds=max(now_ms - at_ms, 0))
 
 
 @contextmanager
