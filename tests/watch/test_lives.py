@@ -307,3 +307,57 @@ def test_what_displaced_it_is_remembered_by_its_name() -> None:
     assert state_of(lives, A) is None
     lives.listed("one", set(), 10)
     assert state_of(lives, A) is State.GONE
+
+
+def test_a_stranger_that_turns_out_to_be_about_us_gets_a_life() -> None:
+    _, lives = standing(blocks_of(1))
+    lives.saw("one", X, [COIN], ours=False)
+    assert lives.changes() == []
+    lives.saw("one", X, [COIN], ours=True)  # its wallet was registered meanwhile
+    assert state_of(lives, X) is State.SEEN
+
+
+def test_what_ended_long_ago_is_let_go_of_with_the_strangers_that_it_was_about() -> None:
+    headers = blocks_of(HEADERS_KEPT + 20)
+    blocks, lives = standing(headers[:4])
+    gone, undone = (name(each).hex() for each in ("gone", "undone"))
+    coins = [OutPoint(txid=name(f"coin {each}").hex(), vout=0) for each in range(2)]
+    lives.saw("one", gone, [coins[0]], ours=True)
+    lives.saw("one", A, [COIN], ours=True)
+    lives.found(headers[3], undone, [coins[1]], ours=True)
+    lives.changes()
+    lives.listed("one", set(), 9)
+    blocks.stand_at(headers[2].hash)
+    for each in (rivals := blocks_of(HEADERS_KEPT + 10, called="r", on=headers[2])[1:]):
+        blocks.add(each)
+    lives.found(rivals[0], X, [COIN], ours=False)
+    lives.found(rivals[0], B, [OTHER], ours=True)
+    blocks.stand_at(rivals[0].hash)
+    lives.stands()
+    assert {each.txid: each.state for each in lives.changes()} == {
+        gone: State.GONE,
+        A: State.DISPLACED,
+        B: State.CONFIRMED,
+        undone: State.UNDONE,
+    }
+    assert (lives.inputs_of(A), lives.inputs_of("")) == ((COIN,), ())
+    for each in rivals[1:]:
+        blocks.stand_at(each.hash)
+        lives.stands()
+        lives.changes()
+        lives.forget_old()
+    assert all(each not in lives for each in (gone, A, X, B))
+    assert undone in lives  # it was in a block once, and can still be spent otherwise
+
+
+def test_of_what_the_journal_names_only_what_is_at_hand_is_followed() -> None:
+    lives = Lives(Blocks())
+    lives.remember(
+        {A: Told(last=Change(txid=A, state=State.SEEN), told_at=NOW, confirmed=None)}, {}
+    )
+    lives.forget_old()
+    lives.changed("one", A, 1, into=True)
+    assert A not in lives
+    assert not lives.stands()
+    assert lives.confirmed_in(A) is None
+    assert lives.changes() == []

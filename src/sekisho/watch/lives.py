@@ -179,9 +179,7 @@ class Lives:
         found: list[Change] = []
         dirty, self._dirty = sorted(self._dirty), set()
         for txid in dirty:
-            life = self._lives.get(txid)
-            if life is None:
-                continue
+            life = self._lives[txid]
             now = self._standing(life)
             if now != life.told:
                 found += _between(life, now) if life.ours else ()
@@ -272,7 +270,8 @@ class Lives:
             life.inputs = tuple(each for each in inputs if each.txid != _NOTHING)
             for each in life.inputs:
                 self._spenders[each].add(txid)
-        life.ours = life.ours or ours
+        if ours and not life.ours:
+            life.ours, life.told = True, None
         return life
 
     def _rivals(self, life: _Life) -> set[str]:
