@@ -6,14 +6,17 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from office import ANCHOR, Office, opened
-from world_coins import spending, stranger, txout
+from gate_psbts import Coins, psbt_of, signed_transaction
+from office import ANCHOR, WALLET, Office, opened
+from world_coins import funding, outpoint, script_at, spending, stranger, txout
 from world_people import NOW
 
 from sekisho.app import Installation, installation, new_id
+from sekisho.chains.bitcoin.transaction import TxOut
 from sekisho.cli.sentry_judging import Judging
 from sekisho.journal.records import Draft
 from sekisho.kernel.errors import WorldError
+from sekisho.kernel.money import Sat
 from sekisho.respond.flow import INCIDENT_OPENED
 from sekisho.watch.records import VerdictKind
 from sekisho.watch.state import WATCH_JUDGED
@@ -112,6 +115,71 @@ def test_a_view_that_was_too_old_is_read_again_and_judged_by(here: Installation)
     sentry.watch.state = replace(sentry.watch.state, view_at=old)
     sentry.one(THEFT, 0)
     assert said == [VerdictKind.UNMATCHED.value]
+
+
+DEPOSIT = funding(WALLET, 200_000_000)
+LATE = [
+    signed_transaction(psbt_of(each, Coins(previous=(DEPOSIT,), wallets=(WALLET,)))).serialize()
+    for each in (
+        spending([outpoint(DEPOSIT, 0)], [txout(stranger(9), 190_000_000)]),
+        spending(
+            [outpoint(DEPOSIT, 0)],
+            [
+                txout(stranger(9), 90_000_000),
+                TxOut(amount_sat=Sat(100_000_000), script=script_at(WALLET, branch=1)),
+            ],
+        ),
+    )
+]
+"""Thefts of a coin that is not known yet: one that touches nothing known, one that pays us too."""
+LATE_AND_FIRST = [(LATE[0], []), (LATE[1], ["undetermined"])]
+
+
+@pytest.mark.parametrize(("theft", "first"), LATE_AND_FIRST)
+def test_a_theft_whose_coin_was_unknown_is_judged_when_the_coin_is_listed(
+    here: Installation, theft: bytes, first: list[str]
+) -> None:
+    """The message of the deposit was lost."""
+    said: list[str] = []
+    sentry = judging(here, said)
+    sentry.one(theft, 0)
+    assert said == first
+    sentry.listed([DEPOSIT.serialize()], 0)
+    sentry.listing_done(0)
+    assert said == [*first, "deposit", "unmatched"]
+
+
+@pytest.mark.parametrize(("theft", "first"), LATE_AND_FIRST)
+def test_a_theft_whose_coin_could_not_be_written_is_judged_when_it_can(
+    here: Installation, monkeypatch: pytest.MonkeyPatch, theft: bytes, first: list[str]
+) -> None:
+    said: list[str] = []
+    sentry = judging(here, said)
+    with monkeypatch.context() as patched:
+        patched.setattr("sekisho.cli.sentry_judging.record_verdict", full)
+        sentry.one(DEPOSIT.serialize(), 0)
+        assert len(sentry.owed) == 1
+    sentry.one(theft, 0)
+    assert said == first
+    assert not sentry.follow()
+    sentry.settle_debts()
+    assert sentry.follow(), "the mempool is to be listed again"
+    sentry.one(theft, 0)
+    assert said == [*first, "deposit", "unmatched"]
+
+
+def test_only_so_much_waits_for_its_coins(
+    here: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sekisho.cli.sentry_judging.WAITING_MAX", 0)
+    monkeypatch.setattr("sekisho.cli.sentry_judging.HEARD_MAX_BYTES", 0)
+    said: list[str] = []
+    sentry = judging(here, said)
+    for each in LATE:
+        sentry.one(each, 0)
+    sentry.listed([DEPOSIT.serialize()], 0)
+    sentry.listing_done(0)
+    assert said == ["undetermined", "deposit"]
 
 
 def test_a_clock_that_is_put_back_does_not_keep_it_from_working_out_all_anew(

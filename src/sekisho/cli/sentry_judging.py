@@ -37,6 +37,9 @@ from sekisho.watch.sieve import Packed
 
 RENEW_SECONDS = 30
 """How often everything that depends on the time is worked out again: rosters expire."""
+WAITING_MAX = 10_000
+HEARD_MAX_BYTES = 32 * 1024 * 1024
+"""Of a loss of messages one knows within seconds; this is several blocks."""
 Told = Callable[[Judged, Incident | None, int, int], None]
 """Is told of a durable verdict that was not given before, the moment of its message, and what it
 took from there; both in microseconds."""
@@ -59,6 +62,14 @@ class Judging:
         self.moved: list[tuple[Transaction, Judged | None]] = []
         """What was judged since this was last emptied; None for what is about us no more than
         that it spends what a movement of ours spends."""
+        self._waiting: dict[str, dict[str, Transaction]] = {}
+        """By the txid of what made a coin of ours and did not come: what spends the coin."""
+        self._heard: deque[bytes] = deque()
+        """What was heard last and is not about us, as far as is known: a coin of ours that it
+        spends may be learned late."""
+        self._heard_bytes = 0
+        self._late = False
+        """A listing gave a coin of ours of which nothing was heard."""
         self._loose: list[bytes] = []
         self._others = False
         """Other wallets or coins are watched than when that was last asked."""
@@ -75,6 +86,11 @@ class Judging:
         transaction = self.screen.one(raw, "ZMQ rawtx")
         if transaction is not None:
             self._judge([transaction], at_us)
+            return
+        self._heard.append(raw)
+        self._heard_bytes += len(raw)
+        while self._heard_bytes > HEARD_MAX_BYTES:
+            self._heard_bytes -= len(self._heard.popleft())
 
     def listed(self, raws: Iterable[bytes], at_us: int) -> list[BadInputError]:
         """Look at transactions of the mempool, which may come in any order.
@@ -89,12 +105,17 @@ class Judging:
                 errors.append(error)
             else:
                 self._loose.append(raw)
+        known = len(self.watch.outputs)
         self._judge([each for each in found if each is not None], at_us)
+        self._late = self._late or len(self.watch.outputs) > known
         return errors
 
     def listing_done(self, at_us: int) -> None:
         """Look again at what was listed, until no coin of ours is learned from it any more."""
         raws, self._loose = self._loose, []
+        if self._late:
+            raws += self._heard
+            self._late = False
         known = -1
         while raws and known != len(self.watch.outputs):
             known = len(self.watch.outputs)
@@ -123,12 +144,16 @@ class Judging:
         self._show(self.watch.outputs)
 
     def settle_debts(self) -> None:
-        """Judge what is owed again."""
+        """Judge what is owed again. Its coins were not known meanwhile: all is looked at again."""
+        were_owed = bool(self.owed)
         for _ in range(len(self.owed)):
             transaction, at_us = self.owed.popleft()
             self._judge([transaction], at_us)
             if self.owed:
                 return
+        if were_owed:
+            self.screen.seen.forget()
+            self._others = True
 
     def open_rest(self) -> list[Finding]:
         """Open the incidents of alarms of before the start whose transactions did not come again.
@@ -152,7 +177,7 @@ class Judging:
         return found
 
     def follow(self) -> bool:
-        """Take in what the journal says by now; return whether others are watched than before.
+        """Take in what the journal says by now; return whether all is to be looked at again.
 
         Raises `WorldError` if it cannot be read.
         """
@@ -178,6 +203,8 @@ class Judging:
             self._show(coins)
             self.screen.seen.forget()
             self._others = True
+        for each in transactions:
+            self._judge([*self._waiting.pop(each.txid, {}).values()], monotonic_us())
         return len(coins)
 
     def _renew(self) -> None:
@@ -212,11 +239,15 @@ class Judging:
         """Judge each, what makes a coin before what spends it, and learn its coins."""
         ordered = in_chain_order({each.txid: each for each in found}) if len(found) > 1 else found
         self._is_read = False
-        for transaction in ordered:
+        queue = deque(ordered)
+        while queue:
+            transaction = queue.popleft()
             try:
                 self._judge_one(transaction, at_us)
             except WorldError:
                 self.owed.append((transaction, at_us))
+            else:
+                queue.extend(self._waiting.pop(transaction.txid, {}).values())
 
     def _judge_one(self, transaction: Transaction, at_us: int) -> None:
         weighed = weigh_parsed(self.watch, transaction, now=current_time())
@@ -228,6 +259,8 @@ class Judging:
         if weighed is None:
             self.moved.append((transaction, None))
             return
+        if _is_unsure(weighed):
+            self._wait_for_coins(*weighed)
         self.moved.append((transaction, self.conclude(*weighed, at_us=at_us)))
 
     def conclude(self, movement: Movement, verdict: Verdict, *, at_us: int) -> Judged:
@@ -247,6 +280,15 @@ class Judging:
             self._unopened.pop(judged.entry.entry_id, None)
             self._told(judged, incident, at_us, took_us)
         return judged
+
+    def _wait_for_coins(self, movement: Movement, verdict: Verdict) -> None:
+        """Have it judged again when the transactions come that made coins of unproven worth."""
+        for each in movement.inputs:
+            if each.own is not None and each.amount_sat is None:
+                waiting = self._waiting.setdefault(each.outpoint.txid, {})
+                waiting[verdict.txid] = movement.transaction
+        while len(self._waiting) > WAITING_MAX:
+            del self._waiting[next(iter(self._waiting))]
 
     def _incident(self, judged: Judged) -> Incident:
         return open_incident(
