@@ -13,6 +13,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from decimal import Decimal
@@ -45,6 +46,7 @@ class WatchedExchange(Exchange):
     """An exchange whose node publishes."""
 
     addresses: dict[str, str]
+    change = ""
 
     def steal(self, *coins: str, btc: str = "1.5") -> str:
         """Have a thief who has the keys send coins away; return the txid."""
@@ -54,15 +56,30 @@ class WatchedExchange(Exchange):
         self, *coins: str, btc: str = "1.5", to: str = PAYEE, feerate: int = FEERATE
     ) -> str:
         """Return the hex of a theft, signed with the cold wallet's own keys and not sent."""
+        return self.with_keys(self.built(*coins, btc=btc, to=to, feerate=feerate))
+
+    def built(self, *coins: str, btc: str, to: str = PAYEE, feerate: int = FEERATE) -> str:
+        """Return a PSBT that pays out of these coins, the rest coming back."""
         inputs = [
             {"txid": txid, "vout": int(vout)}
             for txid, _, vout in (each.partition(":") for each in coins)
         ]
+        # One for all: change that is not sent must not lead beyond the wallet's gap limit.
+        self.change = self.change or str(self.node.rpc("getrawchangeaddress", wallet=COLD))
+        options = {
+            "fee_rate": feerate,
+            "add_inputs": False,
+            "include_unsafe": True,
+            "changeAddress": self.change,
+        }
         built: Any = self.node.rpc(
-            "walletcreatefundedpsbt", inputs, [{to: Decimal(btc)}], 0,
-            {"fee_rate": feerate, "add_inputs": False}, wallet=COLD,
-        )  # fmt: skip
-        psbt: Any = PSBT.from_string(built["psbt"])
+            "walletcreatefundedpsbt", inputs, [{to: Decimal(btc)}], 0, options, wallet=COLD
+        )
+        return str(built["psbt"])
+
+    def with_keys(self, asked: str) -> str:
+        """Return the hex of a PSBT's transaction, signed with the cold wallet's own keys."""
+        psbt: Any = PSBT.from_string(asked)
         psbt.sign_with(HDKey.from_seed(bytes.fromhex(bytes_of("cold").hex())))
         final = self.node.rpc("finalizepsbt", psbt.to_string())
         assert final["complete"], final
@@ -127,13 +144,16 @@ class WatchedExchange(Exchange):
 class Watcher:
     """A `sekisho watch --json` in a process of its own."""
 
+    program: tuple[str, ...] = ("-c", "from sekisho.cli import main; main()")
+    """What Python runs, before the command's own words."""
+
     def __init__(self, exchange: WatchedExchange, *more: str) -> None:
         several = any(each.startswith("--node") for each in more)
         nodes = more if several else one_node(exchange.node, *more)
         self._complaints = TemporaryFile()  # noqa: SIM115 - closed by kill()
         self._process = subprocess.Popen(
             [
-                sys.executable, "-c", "from sekisho.cli import main; main()",
+                sys.executable, *self.program,
                 "watch", "--json", "--workspace", str(exchange.root),
                 *nodes,
             ],
@@ -145,6 +165,11 @@ class Watcher:
         self.events: list[dict[str, Any]] = []
         self._reading = threading.Thread(target=self._read, daemon=True)
         self._reading.start()
+
+    @property
+    def pid(self) -> int:
+        """The number of its process."""
+        return self._process.pid
 
     def wait(self, event: str, *, after: int = 0, txid: str = "") -> dict[str, Any]:
         """Return the first such event from number `after` on; fails if none comes in time."""
@@ -258,14 +283,21 @@ def beside(exchange: WatchedExchange) -> Iterator[Node]:
 
 
 class Proxy:
-    """Stands between node and watcher, message by message: may drop, and may fall silent."""
+    """Stands between node and watcher, message by message: may drop, keep back, say twice, cut."""
 
     def __init__(self, addresses: dict[str, str]) -> None:
         self.addresses = {topic: f"tcp://127.0.0.1:{free_port()}" for topic in addresses}
         self.drop: dict[str, int] = dict.fromkeys(addresses, 0)
         """How many of a topic's next messages are lost."""
+        self.twice: dict[str, int] = dict.fromkeys(addresses, 0)
+        """How many of a topic's next messages are said twice."""
+        self.late: dict[str, float] = dict.fromkeys(addresses, 0.0)
+        """By how many seconds a topic's messages are kept back, in their order."""
         self.mute: set[str] = set()
         """Topics of which nothing is forwarded."""
+        self.cut: set[str] = set()
+        """Topics whose connections are to be cut; they may connect again at once."""
+        self._held: deque[tuple[float, str, list[bytes]]] = deque()
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._forward, args=(addresses,), daemon=True)
         self._thread.start()
@@ -282,25 +314,60 @@ class Proxy:
     def _forward(self, addresses: dict[str, str]) -> None:
         context = zmq.Context()
         poller = zmq.Poller()
-        pairs: dict[Any, tuple[str, Any]] = {}
+        hears: dict[Any, str] = {}
+        tells = {topic: self._mouth(context, topic) for topic in addresses}
         for topic, address in addresses.items():
-            hearing, telling = context.socket(zmq.SUB), context.socket(zmq.PUB)
+            hearing = context.socket(zmq.SUB)
             hearing.setsockopt(zmq.RCVHWM, 0)
-            telling.setsockopt(zmq.SNDHWM, 0)
             hearing.setsockopt(zmq.SUBSCRIBE, b"")
             hearing.connect(address)
-            telling.bind(self.addresses[topic])
             poller.register(hearing, zmq.POLLIN)
-            pairs[hearing] = (topic, telling)
+            hears[hearing] = topic
         while not self._ended.is_set():
-            for hearing, _ in poller.poll(50):
-                topic, telling = pairs[hearing]
-                parts = hearing.recv_multipart()
-                if self.drop[topic] > 0:
-                    self.drop[topic] -= 1
-                elif topic not in self.mute:
-                    telling.send_multipart(parts)
+            for hearing, _ in poller.poll(10 if self._held else 50):
+                self._take(hears[hearing], hearing.recv_multipart(), tells)
+            for _ in range(len(self._held)):
+                due, topic, parts = self._held.popleft()
+                if due <= time.monotonic():
+                    tells[topic].send_multipart(parts)
+                else:
+                    self._held.append((due, topic, parts))
+            for topic in [each for each in self.cut if each in tells]:
+                tells[topic].close(0)
+                tells[topic] = self._mouth(context, topic)
+                self.cut.discard(topic)
         context.destroy(linger=0)
+
+    def _take(self, topic: str, parts: list[bytes], tells: dict[str, Any]) -> None:
+        if self.drop[topic] > 0:
+            self.drop[topic] -= 1
+            return
+        if topic in self.mute:
+            return
+        times = 2 if self.twice[topic] > 0 else 1
+        self.twice[topic] -= times - 1
+        before = max((due for due, each, _ in self._held if each == topic), default=0.0)
+        for _ in range(times):
+            if before or self.late[topic]:
+                due = max(before, time.monotonic() + self.late[topic])
+                self._held.append((due, topic, parts))
+            else:
+                tells[topic].send_multipart(parts)
+
+    def _mouth(self, context: Any, topic: str) -> Any:  # noqa: ANN401 - pyzmq's
+        until = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            telling = context.socket(zmq.PUB)
+            telling.setsockopt(zmq.SNDHWM, 0)
+            try:
+                telling.bind(self.addresses[topic])
+            except zmq.ZMQError:  # the socket before it is still being closed
+                telling.close(0)
+                if time.monotonic() > until:
+                    raise
+                time.sleep(0.01)
+            else:
+                return telling
 
 
 def rivals(exchange: WatchedExchange, *held: str, blocks: int) -> None:

@@ -15,13 +15,14 @@ import http.client
 import json
 import os
 import platform
+import random
 import shutil
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -40,6 +41,8 @@ COOKIE = "regtest/.cookie"
 LOG = "regtest/debug.log"
 MEMPOOL = "regtest/mempool.dat"
 SAID = "said"
+PORTS = (10_000, 30_000)
+"""Below those that Linux gives to outgoing connections."""
 NOT_READY = -28
 """The RPC's code while the node warms up."""
 
@@ -303,10 +306,15 @@ def _in_memory() -> Path | None:
 
 
 def free_port() -> int:
-    """Return a port that nobody listens at."""
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        return int(listening.getsockname()[1])
+    """Return a port that nobody listens at, and that no call to elsewhere is given meanwhile.
+
+    Who begins again needs the same one again.
+    """
+    while True:
+        port = random.randrange(*PORTS)  # noqa: S311 - no secret
+        with socket.socket() as listening, suppress(OSError):
+            listening.bind(("127.0.0.1", port))
+            return port
 
 
 def _basic(user: str, password: str) -> str:
