@@ -123,6 +123,8 @@ class Beats:
         }
         self._standing: dict[str, tuple[Finding, ...]] = dict.fromkeys(self._peers, ())
         self._said_ms: dict[tuple[str, str], int] = {}
+        self._since: dict[str, str] = {}
+        """Since when each peer that is silent is, as it was first said."""
         self._silent_ms = 1_000 * silent_seconds
         self._kept_ms = now_ms
         self._keeping = threading.Lock()
@@ -274,13 +276,13 @@ class Beats:
                 continue
             self._say(found, now_ms)
             if found.code == SILENT:
-                record(WATCH_PEER_SILENT, {**who, "from": dict(found.facts)["since_at"]})
+                self._since[peer_id] = dict(found.facts)["since_at"]
+                record(WATCH_PEER_SILENT, {**who, "from": self._since[peer_id]})
             elif found.code in DIFFERING and peer.last is not None:
                 proof = signed_beat_document(peer.last)
                 record(WATCH_PEER_DIFFERS, {**who, "finding": found.as_json(), "said": proof})
         if SILENT in codes_before - codes:
-            [was] = [each for each in before if each.code == SILENT]
-            since = dict(was.facts)["since_at"]
+            since = self._since[peer_id]
             record(WATCH_PEER_BACK, {**who, "from": since, "to": heard})
             facts = {"peer": peer_id, "from": since, "to": heard}
             text = f"The watcher {peer_id} is heard again. It was silent since {since}."
