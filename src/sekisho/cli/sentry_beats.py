@@ -1,10 +1,10 @@
 """A sentry and the other watchers: what it says of itself to them, and what it thinks of them."""
 
 import secrets
+import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 
 from sekisho.app import Installation, current_time
 from sekisho.cli.sentry_coverage import Ledger
@@ -48,7 +48,7 @@ AGAIN_MS = 60_000
 LOOKS_MS = 5_000
 """A watcher that did not look for so long says nothing of itself: that is its heart."""
 KEEP_MS = 60_000
-_HEARD_MAX = 1_000
+_HEARD_MAX, _STRANGE_MAX = 64, 4
 Record = Callable[[str, dict[str, Json]], None]
 """Writes an entry into the journal, now or as soon as it can be."""
 
@@ -109,6 +109,7 @@ class Beats:
         self._asked_by: dict[str, bytes] = {}
         """What each peer asked last."""
         self._inbox: deque[tuple[SignedBeat, int]] = deque(maxlen=_HEARD_MAX)
+        self._strange: deque[tuple[SignedBeat, int]] = deque(maxlen=_STRANGE_MAX)
         now_ms = monotonic_ms()
         self._peers = {
             each.watcher_id: Peer(
@@ -121,8 +122,12 @@ class Beats:
             for each in watcher.peers
         }
         self._standing: dict[str, tuple[Finding, ...]] = dict.fromkeys(self._peers, ())
-        self._said_ms: dict[Finding, int] = {}
+        self._said_ms: dict[tuple[str, str], int] = {}
+        self._since: dict[str, str] = {}
+        """Since when each peer that is silent is, as it was first said."""
+        self._silent_ms = 1_000 * silent_seconds
         self._kept_ms = now_ms
+        self._keeping = threading.Lock()
         self._links: dict[str, BeatLink] = {}
         self._port: BeatPort | None = None
         self._trail = Trail()
@@ -155,8 +160,7 @@ class Beats:
         """Return the answer to a message, from whomever: it holds nothing that is secret."""
         with suppress(BadInputError):
             message = read_message(data, "message")
-            if message.signed is not None:
-                self._inbox.append((message.signed, monotonic_ms()))
+            self._take(message.signed)
             return self._message(message.question)
         return None
 
@@ -164,8 +168,36 @@ class Beats:
         with suppress(BadInputError):
             message = read_message(data, "message")
             self._asked_by[peer_id] = message.question
-            if message.signed is not None:
-                self._inbox.append((message.signed, monotonic_ms()))
+            self._take(message.signed)
+
+    def _take(self, signed: SignedBeat | None) -> None:
+        """Keep what was said for the sentry; of what strangers say, the last few.
+
+        What answers no question of the last seconds says nothing of now, and is let go.
+        """
+        if signed is None:
+            return
+        now_ms, peer = monotonic_ms(), self._peers.get(signed.beat.watcher_id)
+        if peer is None or not signed.is_by(peer.known.public_key):
+            self._strange.append((signed, now_ms))
+            return
+        asked_ms = self._questions.moment_of(signed.beat.question)
+        if asked_ms is not None and now_ms - asked_ms <= self._silent_ms:
+            self._inbox.append((signed, now_ms))
+
+    def _keep(self, now_ms: int) -> None:
+        """Keep what was heard last, if that is due; no verdict is to wait for the disk."""
+        if now_ms - self._kept_ms < KEEP_MS or not self._keeping.acquire(blocking=False):
+            return
+        try:
+            self._kept_ms = now_ms
+            for peer in self._peers.values():
+                if peer.last is not None:
+                    keep_heard(self._watcher.folder, peer.last)
+        except WorldError:
+            return  # it is tried again in a minute; what is lost is an alarm of a number set back
+        finally:
+            self._keeping.release()
 
     def _message(self, question: bytes) -> bytes | None:
         """Return a beat that answers `question`; None while the sentry does not look."""
@@ -185,6 +217,7 @@ class Beats:
             sight=shown[1],
         )
         signed = sign_beat(beat, self._watcher.key)
+        self._keep(now_ms)
         return message_bytes(Message(question=self._questions.put(now_ms), signed=signed))
 
     # The sentry's --------------------------------------------------------------------------------
@@ -193,19 +226,13 @@ class Beats:
         """Show how we stand, take what was heard, and say what is wrong with the others."""
         now_ms = monotonic_ms()
         here = self._looked(ledger, judging, now_ms)
-        while self._inbox:
-            signed, arrived_ms = self._inbox.popleft()
-            self._hear(signed, arrived_ms)
+        for heard in (self._inbox, self._strange):
+            while heard:
+                self._hear(*heard.popleft())
         for peer_id, peer in self._peers.items():
             before = self._standing[peer_id]
             self._standing[peer_id] = peer.tick(here, now_ms=now_ms, now=current_time())
             self._compare(peer, before, now_ms, ledger.write)
-        if now_ms - self._kept_ms >= KEEP_MS:
-            self._kept_ms = now_ms
-            for peer in self._peers.values():
-                if peer.last is not None:
-                    with suppress(WorldError):
-                        keep_heard(self._watcher.folder, peer.last)
 
     def _looked(self, ledger: Ledger, judging: Judging, now_ms: int) -> Here:
         tip, watch = ledger.blocks.tip, judging.watch
@@ -249,17 +276,18 @@ class Beats:
                 continue
             self._say(found, now_ms)
             if found.code == SILENT:
-                record(WATCH_PEER_SILENT, {**who, "from": dict(found.facts)["since_at"]})
+                self._since[peer_id] = dict(found.facts)["since_at"]
+                record(WATCH_PEER_SILENT, {**who, "from": self._since[peer_id]})
             elif found.code in DIFFERING and peer.last is not None:
                 proof = signed_beat_document(peer.last)
                 record(WATCH_PEER_DIFFERS, {**who, "finding": found.as_json(), "said": proof})
         if SILENT in codes_before - codes:
-            [was] = [each for each in before if each.code == SILENT]
-            since = dict(was.facts)["since_at"]
+            since = self._since[peer_id]
             record(WATCH_PEER_BACK, {**who, "from": since, "to": heard})
             facts = {"peer": peer_id, "from": since, "to": heard}
             text = f"The watcher {peer_id} is heard again. It was silent since {since}."
             self._voice.line("peer_back", text, facts=facts)
+            self._said_ms.pop((SILENT, peer_id), None)  # the next silence is news
         named = label("peer", peer_id)
         self._metrics.put("peer_silent", int(SILENT in codes), named)
         self._metrics.put("peer_findings", len(standing), named)
@@ -267,11 +295,9 @@ class Beats:
     def _say(self, found: Finding, now_ms: int) -> None:
         """Say it in red, but not the same again and again: strangers may be who makes us."""
         self._metrics.count("troubles_total", label("code", found.code))
-        named = replace(found, facts=())
+        named = (found.code, found.subject if found.subject in self._peers else "")
         said_ms = self._said_ms.get(named)
         if said_ms is None or now_ms - said_ms >= AGAIN_MS:
-            if len(self._said_ms) > _HEARD_MAX:
-                self._said_ms.clear()
             self._said_ms[named] = now_ms
             self._voice.trouble(found, alarm=True)
 

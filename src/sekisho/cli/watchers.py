@@ -94,4 +94,6 @@ def show_peers(peers: Sequence[PeerStatus]) -> None:
             f"Watcher {told.get('peer')}: heard at {told.get('heard')}, "
             f"block {told.get('height')}, proven until {told.get('proven') or 'never'}."
         )
+        if told.get("link"):
+            say(f"  {told['link']}")
         put_findings(each.findings)

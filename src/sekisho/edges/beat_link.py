@@ -50,8 +50,12 @@ class BeatPort:
             def log_message(self, *_: object) -> None:
                 return
 
+        class Server(ThreadingHTTPServer):
+            def handle_error(self, *_: object) -> None:
+                return  # whoever asked went away, and hears nothing
+
         try:
-            self._server = ThreadingHTTPServer((_LOOPBACK, port), Handler)
+            self._server = Server((_LOOPBACK, port), Handler)
         except OSError as error:
             raise WorldError(f"{_LOOPBACK}:{port}: cannot be served: {error.strerror}") from error
         self.port = int(self._server.server_address[1])

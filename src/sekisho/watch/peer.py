@@ -42,6 +42,8 @@ DIFFERS_MS: Final = 60_000
 """How long two may stand at different blocks, or know different lengths of the journal."""
 AWAY_MS: Final = 5_000
 """If we did not look for so long, we were away."""
+LOOK_MS: Final = 2_000
+"""No more of the time between two looks counts as silence."""
 _VIEW_AGE_MAX = timedelta(seconds=VIEW_AGE_MAX_SECONDS)
 _WAITING_MAX = 64
 
@@ -94,7 +96,8 @@ class Peer:
         self._silent_ms = silent_ms
         self._arrived_ms = begun_ms - 1
         self._looking_ms = self._ticked_ms = begun_ms
-        self._is_silent = False
+        self._unheard_ms = 0
+        """Since then, without the time in which we did not look."""
         self._was_heard = False
         self._proven_at: datetime | None = None
         self._moved_ms = self._seeing_ms = begun_ms
@@ -132,6 +135,7 @@ class Peer:
         self._proofs.pop("watch.peer_went_back", None)
         self.last, self._arrived_ms, self._was_heard = signed, arrived_ms, True
         self.heard_ms = max(self.heard_ms, asked_ms)
+        self._unheard_ms = min(self._unheard_ms, arrived_ms - asked_ms)
         if not (beat.sight.blind or beat.at - beat.sight.view_at > _VIEW_AGE_MAX):
             self._seeing_ms = arrived_ms
         self._take(beat.sight, None if before is None else before.sight, arrived_ms)
@@ -155,11 +159,10 @@ class Peer:
         """Return what is wrong with it at this moment: nothing, or its silence, or all else."""
         if now_ms - self._ticked_ms > AWAY_MS:
             self._looking_ms = now_ms
+        self._unheard_ms += min(now_ms - self._ticked_ms, LOOK_MS)
         self._ticked_ms = now_ms
-        since_ms = self.heard_ms if self._is_silent else max(self.heard_ms, self._looking_ms)
-        self._is_silent = now_ms - since_ms > self._silent_ms
         found = [] if self.last is None else self._journal(self.last.beat, here, now_ms)
-        if self._is_silent:
+        if self._unheard_ms > self._silent_ms:
             found = [finding("watch.peer_silent", self._id, since_at=self.heard_at(now, now_ms))]
         elif self.last is not None and self._was_heard:
             found += self._sight(self.last.beat, here, now_ms)
