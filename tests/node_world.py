@@ -229,10 +229,6 @@ class Watcher:
         self._complaints.close()
 
     @property
-    def pid(self) -> int:
-        return self._process.pid
-
-    @property
     def complained(self) -> str:
         """What it wrote on its standard error."""
         self._complaints.seek(0)

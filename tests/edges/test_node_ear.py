@@ -6,7 +6,7 @@ from typing import Any
 import zmq
 
 from sekisho.chains.bitcoin.digests import sha256_twice
-from sekisho.edges.node_feed import Body, Strange, _Ear
+from sekisho.edges.node_ear import Body, Ear, Strange
 from sekisho.watch.feed_records import Heard
 from sekisho.watch.feed_topics import Topics
 from sekisho.watch.frames import COUNTER_RANGE, RAWTX
@@ -31,7 +31,7 @@ def message(body: bytes, counter: int) -> list[bytes]:
 
 
 def heard(*messages: list[bytes]) -> Iterator[Any]:
-    ear = _Ear.__new__(_Ear)
+    ear = Ear.__new__(Ear)
     ear._topic, ear._socket, ear._monitor = RAWTX, Socket(messages), object()
     return ear.heard({ear._socket: 1}, lambda digest: digest == sha256_twice(OLD))
 

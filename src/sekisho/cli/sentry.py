@@ -19,15 +19,14 @@ from sekisho.cli.sentry_process import ended_by_signals, make_way, moment_at
 from sekisho.cli.sentry_show import put_metrics, status_of
 from sekisho.cli.sentry_words import Voice
 from sekisho.edges.node_coins import CoinsFound
+from sekisho.edges.node_ear import Body, Strange
 from sekisho.edges.node_feed import (
     BlockGiven,
-    Body,
     BurialGiven,
     CoinsNotFound,
     Given,
     NodeLink,
     Post,
-    Strange,
     monotonic_ms,
     monotonic_us,
 )

@@ -90,17 +90,11 @@ def run(
     with installation(workspace) as here:
         if seen is not None:
             hold_to_seen(here, seen)
-        posts = Posts(
-            addresses=addresses,
-            zmq=zmq or [],
-            scripts=scripts or [],
-            heart=heart,
-            metrics_port=metrics_port,
-        )
+        posts = Posts(addresses, zmq or [], scripts or [], heart, metrics_port)
         _watch(here, posts, keeper=held, as_json=json)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Posts:
     """Whom the watcher hears, and by whom it is heard."""
 
