@@ -14,7 +14,8 @@ from sekisho.cli.sentry_judging import Judging
 from sekisho.cli.sentry_words import Voice
 from sekisho.edges.node_coins import CoinsFound
 from sekisho.edges.node_feed import CoinsNotFound, NodeLink
-from sekisho.watch.feed import Feed
+from sekisho.watch.feed import BLIND_MS, Feed
+from sekisho.watch.listed import scanned_digest
 
 HEIGHT = 800
 
@@ -146,3 +147,33 @@ def test_coins_that_cannot_be_proven_keep_it_open(office: Office) -> None:
         desk.nothing(AGAIN_MS + 4_002)
         desk.tick(AGAIN_MS + 4_003)
         assert desk.why == []
+
+
+def test_a_block_that_nobody_could_give_has_them_looked_for_again(office: Office) -> None:
+    assert office("wallets", "observe", office.file("funding.hex"))[0] == 0
+    with installation(office.root) as here:
+        desk = Desk(here)
+        desk.tick(0)
+        desk.nothing(1)
+        desk.tick(2)
+        assert desk.search.is_done
+        desk.tick(3)
+        desk.search.begin_again()
+        assert desk.why == ["watch.coins_unsearched"]
+        desk.tick(4)
+        assert desk.link.asked[0] == desk.link.asked[1]
+        assert not desk.search.is_late(3 + BLIND_MS - 1)
+        assert desk.search.is_late(3 + BLIND_MS)
+    with installation(office.root) as here:
+        again = Desk(here)
+        again.tick(4)
+        assert again.link.asked, "also after it was begun again"
+
+
+def test_lists_that_no_block_was_scanned_for_are_said(office: Office) -> None:
+    with installation(office.root) as here:
+        desk = Desk(here)
+        [found] = desk.search.listed({"cold-1": 7})
+        assert (found.code, found.subject) == ("watch.listed_unscanned", "cold-1")
+        here.chain.note_search(scanned_digest("cold-1"))
+        assert desk.search.listed({"cold-1": 7}) == []

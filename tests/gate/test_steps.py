@@ -21,6 +21,7 @@ NEVER_AT_THE_GATE = {
     "passes.credential_id_reused": "of a rotation",
     "passes.credential_not_attested": "of an enrolment",
     "passes.credential_not_device_bound": "of an enrolment",
+    "passes.destination_poisoned": "when a pass is asked for",
     "passes.entry_unreadable": "as if it were not there",
     "passes.no_recovery_quorum": "of a recovery",
     "passes.not_admin": "of a pass that is taken for an admin pass",

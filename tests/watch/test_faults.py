@@ -45,7 +45,7 @@ def test_a_watcher_that_does_not_list_after_a_loss_is_caught() -> None:
     rounds = [Round(number=0, nodes=1, steps=(lost, Step(name="theft")))]
     tally = play(rounds, spoiled=spoiled)
     assert len(tally.outflows) == 1
-    assert {each.split()[2] for each in tally.wrong} == {"missed:", "claimed:"}
+    assert {each.split()[2] for each in tally.wrong} >= {"missed:", "claimed:"}
 
 
 def test_the_seed_says_what_is_played() -> None:

@@ -275,3 +275,16 @@ def test_coins_that_were_there_before_are_watched(exchange: WatchedExchange) -> 
     exchange.mine()
     with watching(exchange) as watcher:
         assert not [each for each in watcher.events if each["event"] == "coins"]
+
+
+def test_a_theft_that_waits_of_a_coin_that_was_mined_while_nobody_watched(
+    exchange: WatchedExchange,
+) -> None:
+    """The mempool is listed before the block is searched that makes the coin ours."""
+    with watching(exchange) as watcher:
+        assert watcher.stop() == 0
+    txid = exchange.steal(exchange.pay_into_cold(), btc="1.999992")
+    with watching(exchange) as watcher:
+        names = [(each["event"], each.get("txid")) for each in watcher.events]
+        assert names.index(("alarm", txid)) < names.index(("seeing", None))
+    exchange.mine()

@@ -34,7 +34,7 @@ from sekisho.respond.flow import open_incident
 from sekisho.respond.incident import incident_document
 from sekisho.respond.records import Incident
 from sekisho.watch.flow import Judged, Scan, Watch, open_watch, scan_blocks
-from sekisho.watch.listed import Listed
+from sekisho.watch.listed import Listed, scanned_digest
 from sekisho.watch.raw_block import SEED_SIZE
 from sekisho.watch.recorded import verdict_document
 from sekisho.watch.records import ALARMS, VerdictKind
@@ -119,6 +119,9 @@ def _search(
         blocks = BlockFiles(files, network=here.workspace.network, xor_key=xor_key, progress=show)
         found = scan_blocks(watch, blocks.read, seed=secrets.token_bytes(SEED_SIZE), now=now)
         here.chain.keep([each.movement.transaction for each in found.judged])
+        if watch.listed is not None and not unlisted and not found.findings:
+            for wallet_id in watch.listed.counts:
+                here.chain.note_search(scanned_digest(wallet_id))
         incidents = {
             each.verdict.txid: open_incident(
                 here.journal, each.movement, each.verdict, recognised=each.entry, valuations=[]

@@ -61,6 +61,8 @@ TICK_MS = 200
 FOLLOW_MS = 400
 """A new pass or wallet is taken in within a second."""
 RECENT_BLOCKS = 6
+SEARCH_BLOCKS = 72
+"""How many are kept while old coins are looked for: half a day, and no search takes as long."""
 _BURST = 2_000
 """How many posts are taken before a tick has its turn."""
 
@@ -93,7 +95,7 @@ class Sentry:
         self._links: dict[str, NodeLink] = {}
         self._feeds: dict[str, Feed] = {}
         self._nodes = Nodes()
-        self._recent: deque[BlockGiven] = deque(maxlen=RECENT_BLOCKS)
+        self._recent: deque[BlockGiven] = deque()
         self._search_again: deque[BlockGiven] = deque()
         self._followed_ms = monotonic_ms()
         self._troubles: dict[str, str] = {}
@@ -115,9 +117,7 @@ class Sentry:
         """Watch all the scripts that files list by now; `show` is told how many were read."""
         self._trouble(*self._lists.load(self._judging.screen.listed, show))
         self._judging.look_at_coins()
-        for wallet_id, count in self._judging.screen.listed.counts.items():
-            facts = {"wallet": wallet_id, "scripts": count}
-            self._voice.line("listed", f"{count:,} listed scripts of {wallet_id}.", facts=facts)
+        self._trouble(*self._coins.listed(self._judging.screen.listed.counts))
 
     def run(self) -> None:
         """Watch, until SIGTERM or SIGINT."""
@@ -199,27 +199,36 @@ class Sentry:
         self._do(feed, feed.mistrust(now_ms))
 
     def _search(self, feed: Feed, given: BlockGiven, at_us: int) -> None:
-        header, where = given.header, f"block {given.header.hash.hex()}"
-        missing = not given.data
+        header, missing = given.header, not given.data
         self._chronicle.before_block(header)
-        try:
-            if not missing:
-                self._judging.block(given.data, where, at_us)
-        except BadInputError as error:
-            self._once(troubles.block_unreadable(error))
-            missing = True
-        if self._judging.owed:  # it is searched again when the journal can be written
-            failed = Failed(ask=AskBlock(header=header), reason="verdicts are owed")
+        if not self._is_searched(feed, given, at_us):  # then it is asked for again
+            failed = Failed(ask=AskBlock(header=header), reason="it was not searched")
             self._do(feed, feed.take(failed, at_us // 1000))
             return
-        if missing:
-            self._once(troubles.block_missing(feed.node, header))
         self._ledger.searched(header, missing=missing)
         self._metrics.count("blocks_total")
         if given.data:
             self._search_again.extend(self._recent)
             self._recent.append(given)
+            # As long as old coins are looked for, a block may spend one that is found later.
+            while len(self._recent) > (RECENT_BLOCKS if self._coins.is_done else SEARCH_BLOCKS):
+                self._recent.popleft()
         self._do(feed, feed.take(BlockSearched(hash=header.hash, missing=missing), at_us // 1000))
+
+    def _is_searched(self, feed: Feed, given: BlockGiven, at_us: int) -> bool:
+        try:
+            if not given.data:
+                self._coins.begin_again()
+                self._once(troubles.block_missing(feed.node, given.header))
+            elif not self._judging.owed:
+                self._judging.block(given.data, f"block {given.header.hash.hex()}", at_us)
+        except BadInputError as error:
+            self._once(troubles.block_unreadable(error))
+            return False
+        except WorldError as error:
+            self._once(troubles.file_unwritten(error))
+            return False
+        return not self._judging.owed
 
     # What is done --------------------------------------------------------------------------------
 
@@ -281,7 +290,7 @@ class Sentry:
             self._once(troubles.verdicts_owed(len(self._judging.owed)))
         self._say_all(self._coins.tick(self._feeds.values(), self._links, now_ms))
         self._chronicle.judged("", None)
-        self._record_lives()
+        self._say_all(self._chronicle.step(self._feeds.values(), self._links))
         self._follow_journal(now_ms)
         self._trouble(*self._lists.follow(self._judging.add_scripts, now_ms))
         if self._lists.is_look_back_due(now_ms) and not self._search_again:
@@ -295,14 +304,6 @@ class Sentry:
             self._judging.block(given.data, f"block {given.header.hash.hex()}", monotonic_us())
             self._chronicle.judged("", given.header)
         self._show(now_ms)
-
-    def _record_lives(self) -> None:
-        """Write down what became of movements, behind their verdicts."""
-        believed = frozenset(each.node for each in self._feeds.values() if not each.is_blind)
-        sound = (self._links[each.node].ask for each in self._feeds.values() if each.is_sound)
-        self._chronicle.tick(believed, next(sound, None))
-        if self._chronicle.owed:
-            self._once(troubles.lives_owed(self._chronicle.owed))
 
     def _follow_journal(self, now_ms: int) -> None:
         if now_ms - self._followed_ms < FOLLOW_MS:
@@ -320,9 +321,11 @@ class Sentry:
         """Say from when to when not everything was seen."""
         self._trouble(*self._ledger.clock_went_back())
         sound = [each for each in self._feeds.values() if each.is_sound]
-        if sound and not self._judging.owed and self._coins.is_done:
+        if sound and not self._judging.owed:
             self._stand(sound, now_ms)
             self._chronicle.stand()
+        known = self._coins.is_done and not self._judging.is_behind
+        if sound and not self._judging.owed and known:
             proven_at = moment_at(max(each.proven_ms for each in sound), now_ms)
             nodes = tuple(each.node for each in sound)
             since_at = self._ledger.coverage.proven_at
@@ -334,7 +337,7 @@ class Sentry:
                     facts={"from": since, "to": format_instant(proven_at), "nodes": nodes},
                 )
             self._trouble(*self._judging.open_rest())
-        elif all(each.is_blind for each in self._feeds.values()):
+        elif self._coins.is_late(now_ms) or all(each.is_blind for each in self._feeds.values()):
             why = self.why()
             since = format_instant(self._ledger.coverage.proven_at)
             if self._ledger.blind(why):

@@ -17,7 +17,8 @@ from sekisho.kernel.errors import WorldError
 from sekisho.kernel.finding import Finding
 from sekisho.wallets.documents import wallet_digest
 from sekisho.watch import troubles
-from sekisho.watch.feed import Feed
+from sekisho.watch.feed import BLIND_MS, Feed
+from sekisho.watch.listed import scanned_digest
 
 RETRY_MS: Final = 10_000
 AGAIN_MS: Final = 600_000
@@ -40,12 +41,15 @@ class CoinSearch:
         """The node that is at it."""
         self._turn = 0
         self._due_ms = self._given_ms = 0
+        self._done_ms = 0
         self.is_done = False
 
     def tick(
         self, feeds: Iterable[Feed], links: Mapping[str, NodeLink], now_ms: int
     ) -> list[Finding]:
         """Ask a node that knows all blocks, if that is due; return what keeps it from being."""
+        if self.is_done:
+            self._done_ms = now_ms
         try:
             if self._asked or now_ms < self._due_ms:
                 self._take_given(now_ms)
@@ -74,6 +78,29 @@ class CoinSearch:
             facts={"node": node, "coins": new, "unproven": len(told.unproven)},
         )
         return self.why() if told.unproven else []
+
+    def listed(self, counts: Mapping[str, int]) -> list[Finding]:
+        """Say how many scripts are listed; return which lists no blocks were searched for.
+
+        Of so many scripts no node is asked: `sekisho scan --scripts` finds their coins.
+        """
+        found = []
+        for wallet_id, count in counts.items():
+            facts = {"wallet": wallet_id, "scripts": count}
+            self._voice.line("listed", f"{count:,} listed scripts of {wallet_id}.", facts=facts)
+            if not self._here.chain.is_searched(scanned_digest(wallet_id)):
+                found.append(troubles.listed_unscanned(wallet_id, count))
+        return found
+
+    def is_late(self, now_ms: int) -> bool:
+        """Return whether it has gone on for so long that one must be told not to see."""
+        return not self.is_done and now_ms - self._done_ms >= BLIND_MS
+
+    def begin_again(self) -> None:
+        """Search anew: coins were made that nobody saw. Raises `WorldError` if it is not kept."""
+        self._here.chain.forget_searches()
+        self._digest, self.is_done = "", False
+        self._looked = set()
 
     def why(self) -> list[Finding]:
         """Return why not all coins are known; nothing if they are."""
@@ -110,9 +137,9 @@ class CoinSearch:
             return
         self._given_ms = now_ms
         given = [*self._here.chain.some(self._unproven)]
+        self._judging.learn(given)
         for each in given:
             del self._unproven[each.txid]
-        self._judging.learn(given)
         if not self._unproven:
             self._due_ms = now_ms
 

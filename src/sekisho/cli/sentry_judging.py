@@ -54,8 +54,8 @@ class Judging:
         self._told = told
         self.screen = Screen(secrets.token_bytes(SEED_SIZE))
         self.watch = self._opened()
-        self.owed: deque[tuple[Transaction, int]] = deque()
-        """What could not be made durable yet, with the moment of its message."""
+        self.owed: dict[str, tuple[Transaction, int]] = {}
+        """What could not be made durable yet, with the moment of its message, by txid."""
         self._unopened = _unopened(self.watch)
         """Alarms of before the start whose incidents are not open."""
         self._said = {each.entry_id for each in self.watch.recorded.values()} - set(self._unopened)
@@ -127,10 +127,16 @@ class Judging:
 
         Raises `BadInputError` if it is not laid out as a block.
         """
-        known = -1
+        before, known = len(self.watch.outputs), -1
+        found: Sequence[Transaction] = ()
         while known != len(self.watch.outputs):
             known = len(self.watch.outputs)
-            self._judge(self.screen.block(raw, where), at_us)
+            found = self.screen.block(raw, where)
+            self._judge(found, at_us)
+        seen = self.screen.seen
+        if known > before and any(bytes.fromhex(each.txid) not in seen for each in found):
+            # What spends a coin of it may have come before it, and was about nobody then.
+            self._look_at_all_again()
 
     def add_scripts(self, wallet_id: str, scripts: Packed) -> None:
         """Watch more scripts as a wallet's, and the coins on them that are known by now."""
@@ -146,14 +152,22 @@ class Judging:
     def settle_debts(self) -> None:
         """Judge what is owed again. Its coins were not known meanwhile: all is looked at again."""
         were_owed = bool(self.owed)
-        for _ in range(len(self.owed)):
-            transaction, at_us = self.owed.popleft()
+        for txid, (transaction, at_us) in [*self.owed.items()]:
+            del self.owed[txid]
             self._judge([transaction], at_us)
-            if self.owed:
+            if txid in self.owed:
                 return
         if were_owed:
-            self.screen.seen.forget()
-            self._others = True
+            self._look_at_all_again()
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether all is to be looked at again, for what was learned since."""
+        return self._others
+
+    def _look_at_all_again(self) -> None:
+        self.screen.seen.forget()
+        self._others = True
 
     def open_rest(self) -> list[Finding]:
         """Open the incidents of alarms of before the start whose transactions did not come again.
@@ -199,10 +213,9 @@ class Judging:
         outputs, coins, book = coins_in(transactions, watch.state.book, watch.outputs)
         watch.outputs.update(outputs)
         watch.state = replace(watch.state, book=book)
+        self._show(outputs)
         if coins:
-            self._show(coins)
-            self.screen.seen.forget()
-            self._others = True
+            self._look_at_all_again()
         for each in transactions:
             self._judge([*self._waiting.pop(each.txid, {}).values()], monotonic_us())
         return len(coins)
@@ -245,7 +258,7 @@ class Judging:
             try:
                 self._judge_one(transaction, at_us)
             except WorldError:
-                self.owed.append((transaction, at_us))
+                self.owed[transaction.txid] = (transaction, at_us)
             else:
                 queue.extend(self._waiting.pop(transaction.txid, {}).values())
 

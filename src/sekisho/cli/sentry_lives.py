@@ -4,17 +4,20 @@ All that a node tells is told to `watch/lives.py`; what follows from it is writt
 everything that came is judged. What the journal cannot take is owed, and written later.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 
 from sekisho.app import Installation, current_time, new_id
 from sekisho.chains.bitcoin.transaction import Transaction
 from sekisho.cli.sentry_burials import Burials
 from sekisho.cli.sentry_judging import Judging
-from sekisho.edges.node_feed import BlockGiven, BurialGiven, Post, monotonic_us
+from sekisho.edges.node_feed import BlockGiven, BurialGiven, NodeLink, Post, monotonic_us
 from sekisho.journal.records import Draft
 from sekisho.kernel.errors import WorldError
+from sekisho.kernel.finding import Finding
+from sekisho.watch import troubles
 from sekisho.watch.block_path import HEADERS_KEPT, Blocks
 from sekisho.watch.double_spend import Thought, double_spent
+from sekisho.watch.feed import Feed
 from sekisho.watch.feed_records import (
     AskBurial,
     Failed,
@@ -36,6 +39,7 @@ from sekisho.watch.life_records import (
     told_lives,
 )
 from sekisho.watch.lives import Lives
+from sekisho.watch.match import match
 from sekisho.watch.records import VerdictKind
 from sekisho.watch.state import WATCH_JUDGED
 
@@ -108,6 +112,13 @@ class Chronicle:
             self._gather()
             self._lives.forget_old()
             self._blocks.forget_old()
+
+    def step(self, feeds: Collection[Feed], links: Mapping[str, NodeLink]) -> list[Finding]:
+        """Write down what became of movements, by what is heard of these nodes."""
+        believed = frozenset(each.node for each in feeds if not each.is_blind)
+        sound = (links[each.node].ask for each in feeds if each.is_sound)
+        self.tick(believed, next(sound, None))
+        return [troubles.lives_owed(self.owed)] if self.owed else []
 
     def tick(self, nodes: frozenset[str], ask: Callable[[AskBurial], None] | None) -> None:
         """Write down what changed. `nodes` are those that are believed; `ask` asks one of them."""
@@ -187,6 +198,8 @@ class Chronicle:
         if movement is None or not given:
             return None
         _, kind, pass_id = max(given)
+        if not any(each.own for each in movement.inputs):
+            kind = match(movement, watch.state).kind  # for all to see in its bytes
         return Thought(movement=movement, kind=VerdictKind(kind), pass_id=pass_id)
 
     # What was before -----------------------------------------------------------------------------

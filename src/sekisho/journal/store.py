@@ -112,6 +112,17 @@ class JournalStore:
             seq, tip = entry.seq, entry.hash
             yield entry
 
+    def in_place_of(self, refused: Refused) -> Entry:
+        """Return the entry that stands where `append` refused another: it is named by its place.
+
+        Raises `WorldError` if it cannot be read, and `refused` itself if it is about no place.
+        """
+        for each in refused.findings:
+            seq = dict(each.facts).get("seq", "")
+            if each.code == "journal.id_conflict" and seq.isdecimal():
+                return next(self.entries(after_seq=int(seq) - 1))
+        raise refused
+
     def last(self) -> Entry | None:
         """Return the entry at the end, read strictly; `None` for a journal without entries."""
         with self._database.outside(), self._database.engine.connect() as connection:

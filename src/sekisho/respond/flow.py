@@ -54,11 +54,10 @@ def open_incident(
     )
     try:
         journal.append(draft)
-    except Refused:
+    except Refused as refused:
         # Opened before, when less was known: the fee, say, or who signed. A thief who can bring
         # that about must not thereby keep the search from saying anything at all.
-        ids = {each.entry_id for each in journal.entries() if each.kind == INCIDENT_OPENED}
-        if incident.incident_id not in ids:
+        if journal.in_place_of(refused).kind != INCIDENT_OPENED:
             raise
     return incident
 

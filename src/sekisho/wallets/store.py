@@ -17,6 +17,7 @@ from sqlalchemy import (
     Table,
     cast,
     create_engine,
+    delete,
     event,
     select,
 )
@@ -101,6 +102,14 @@ class ChainStore:
             with self._engine.begin() as connection:
                 row = {"digest": digest}
                 connection.execute(insert(_SEARCHES).on_conflict_do_nothing(), [row])
+        except SQLAlchemyError as error:
+            raise _failure(self._path, "written", error) from error
+
+    def forget_searches(self) -> None:
+        """Note that coins are there now which no search that was noted can have found."""
+        try:
+            with self._engine.begin() as connection:
+                connection.execute(delete(_SEARCHES))
         except SQLAlchemyError as error:
             raise _failure(self._path, "written", error) from error
 

@@ -274,9 +274,8 @@ def _recorded(watch: Watch, kind: str, body: dict[str, Json], now: datetime) -> 
             draft = Draft(entry_id=entry_id, at=now, kind=kind, actor="watch", body=body)
             try:
                 entry = watch.journal.append(draft)
-            except Refused:
-                entries = watch.journal.entries()
-                entry = next(each for each in entries if each.entry_id == entry_id)
+            except Refused as refused:
+                entry = watch.journal.in_place_of(refused)
             watch.recorded[entry_id] = entry
         if entry.kind == kind and _gist(kind, entry.body) == _gist(kind, body):
             return entry

@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
+from sekisho.kernel.digest import document_digest
 from sekisho.wallets.records import ListedScript, OwnScript
 from sekisho.wallets.registry import ScriptBook
 
@@ -62,6 +63,11 @@ class Listed:
         if place < 0 or position >= self._ends[place]:
             return None
         return ListedScript(wallet_id=self._wallet_ids[place], script=script)
+
+
+def scanned_digest(wallet_id: str) -> str:
+    """Return the name under which it is noted that blocks were scanned for a wallet's lists."""
+    return document_digest("listed-scan", wallet_id)
 
 
 def owner_of(

@@ -49,6 +49,11 @@ def coins_unproven(txid: str, height: int, *, count: int) -> Finding:
     return finding("watch.coins_unproven", txid, height=height, coins=count)
 
 
+def listed_unscanned(wallet_id: str, count: int) -> Finding:
+    """Say that coins paid to listed scripts before may not be known."""
+    return finding("watch.listed_unscanned", wallet_id, scripts=count)
+
+
 def verdicts_owed(count: int) -> Finding:
     """Say that verdicts were given that the journal could not take."""
     return finding("watch.verdicts_owed", "journal", count=count)
