@@ -377,3 +377,15 @@ def test_every_block_of_a_reorganisation_is_searched(world: FeedWorld) -> None:
     world.mute.clear()
     world.mine("new 6")  # the only one that is told
     assert world.searched == [name(f"new {each}") for each in range(7)]
+
+
+def test_what_is_forgotten_to_be_looked_at_again_counts_as_heard(world: FeedWorld) -> None:
+    world.mempool.append(ONE)
+    world.note(Label.ADDED, ONE)
+    world.tell(RAWTX, txid=ONE)
+    world.seen.clear()
+    world.do(world.feed.mistrust(world.now_ms))
+    world.later(4_000)
+    assert world.codes == []
+    assert ONE in world.seen
+    assert world.sound()

@@ -283,6 +283,7 @@ class Sentry:
     def _tick(self, now_ms: int) -> None:
         if not now_ms:
             return
+        self._follow_journal(now_ms)
         for feed in self._feeds.values():
             self._do(feed, feed.tick(now_ms))
         self._judging.settle_debts()
@@ -291,7 +292,6 @@ class Sentry:
         self._say_all(self._coins.tick(self._feeds.values(), self._links, now_ms))
         self._chronicle.judged("", None)
         self._say_all(self._chronicle.step(self._feeds.values(), self._links))
-        self._follow_journal(now_ms)
         self._trouble(*self._lists.follow(self._judging.add_scripts, now_ms))
         if self._lists.is_look_back_due(now_ms) and not self._search_again:
             self._search_again.extend(self._recent)
@@ -306,8 +306,8 @@ class Sentry:
         self._show(now_ms)
 
     def _follow_journal(self, now_ms: int) -> None:
-        if now_ms - self._followed_ms < FOLLOW_MS:
-            return
+        if now_ms - self._followed_ms < FOLLOW_MS and not self._judging.is_behind:
+            return  # but what was forgotten to be looked at again must not count as never heard
         self._followed_ms = now_ms
         try:
             if self._judging.follow():

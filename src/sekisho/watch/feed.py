@@ -188,7 +188,11 @@ class Feed:
         return [*actions, *self._listing_due(now_ms), *self._if_blind(now_ms)]
 
     def mistrust(self, now_ms: int) -> list[Action]:
-        """List again: what is watched has changed, or a message could not be read."""
+        """List again: what is watched has changed, or a message could not be read.
+
+        What was announced and did not come yet is then listed too, or gone.
+        """
+        self._unheard.clear()
         return self._doubt(now_ms)
 
     # What was heard ------------------------------------------------------------------------------
