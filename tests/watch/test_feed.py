@@ -384,8 +384,12 @@ def test_what_is_forgotten_to_be_looked_at_again_counts_as_heard(world: FeedWorl
     world.note(Label.ADDED, ONE)
     world.tell(RAWTX, txid=ONE)
     world.seen.clear()
+    world.holding = True
     world.do(world.feed.mistrust(world.now_ms))
     world.later(4_000)
     assert world.codes == []
+    world.holding = False
+    world.hear(world.held[-1])
+    world.later(2_000)
     assert ONE in world.seen
     assert world.sound()
