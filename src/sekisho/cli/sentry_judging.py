@@ -62,6 +62,8 @@ class Judging:
         self.moved: list[tuple[Transaction, Judged | None]] = []
         """What was judged since this was last emptied; None for what is about us no more than
         that it spends what a movement of ours spends."""
+        self._judged: dict[bytes, tuple[tuple[bool, ...], Judged]] = {}
+        """What was judged under this view of the journal, with which of its inputs were known."""
         self._waiting: dict[str, dict[str, Transaction]] = {}
         """By the txid of what made a coin of ours and did not come: what spends the coin."""
         self._heard: deque[bytes] = deque()
@@ -141,6 +143,7 @@ class Judging:
     def add_scripts(self, wallet_id: str, scripts: Packed) -> None:
         """Watch more scripts as a wallet's, and the coins on them that are known by now."""
         if self.screen.listed.add(wallet_id, scripts):
+            self._judged.clear()
             added = set(each_of(scripts))
             coins = (each for each, out in self.watch.outputs.items() if out.script in added)
             self.screen.watch(self.watch.state, coins)
@@ -208,6 +211,7 @@ class Judging:
 
         What was looked at before is looked at again. Raises `WorldError` if they cannot be kept.
         """
+        self._judged.clear()
         self._here.chain.keep([*transactions])
         watch = self.watch
         outputs, coins, book = coins_in(transactions, watch.state.book, watch.outputs)
@@ -223,6 +227,7 @@ class Judging:
     def _renew(self) -> None:
         now = current_time()
         self._renewed_at = now
+        self._judged.clear()
         if renew_watch(self.watch, now=now, checkpoint=last_checkpoint(self._here)):
             self._show(())
             return
@@ -255,6 +260,10 @@ class Judging:
         queue = deque(ordered)
         while queue:
             transaction = queue.popleft()
+            before = self._judged.get(transaction.serialize())
+            if before is not None and before[0] == self._known(transaction):
+                self.moved.append((transaction, before[1]))  # a block tells again what is known
+                continue
             try:
                 self._judge_one(transaction, at_us)
             except WorldError:
@@ -274,7 +283,15 @@ class Judging:
             return
         if _is_unsure(weighed):
             self._wait_for_coins(*weighed)
-        self.moved.append((transaction, self.conclude(*weighed, at_us=at_us)))
+        known = self._known(transaction)
+        judged = self.conclude(*weighed, at_us=at_us)
+        self.moved.append((transaction, judged))
+        if not _is_unsure(weighed):
+            self._judged[transaction.serialize()] = known, judged
+
+    def _known(self, transaction: Transaction) -> tuple[bool, ...]:
+        """Return which of a transaction's inputs are proven by what made them."""
+        return tuple(each.outpoint in self.watch.outputs for each in transaction.inputs)
 
     def conclude(self, movement: Movement, verdict: Verdict, *, at_us: int) -> Judged:
         """Return the verdict, durable; with its incident if it is an alarm, and told, once.
