@@ -172,3 +172,16 @@ def test_before_anybody_stands_anywhere_all_that_was_searched_counts() -> None:
     blocks.add(first)
     assert blocks.place(first.hash, 0) is Place.IN_CHAIN
     assert blocks.depth(0) == 1
+
+
+def test_nobody_stands_below_all_that_is_kept() -> None:
+    """A node that lost its blocks is no fork: what is deeper must not be undone by it."""
+    kept = [
+        Header(hash=name(f"k{at}"), prev_hash=name(f"k{at - 1}"), height=at)
+        for at in range(500, 505)
+    ]
+    blocks = Blocks(kept)
+    assert blocks.can_stand_at(name("k500"))
+    assert not blocks.can_stand_at(name("nobody's"))
+    blocks.add(Header(hash=name("low"), prev_hash=name("lower"), height=499))
+    assert not blocks.can_stand_at(name("low"))

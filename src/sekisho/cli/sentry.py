@@ -349,7 +349,7 @@ class Sentry:
     def _stand(self, sound: Sequence[Feed], now_ms: int) -> None:
         """Take for the tip what a node says whose blocks are all searched: the highest does."""
         blocks = self._ledger.blocks
-        found = [each for each in sound if each.tip in blocks]
+        found = [each for each in sound if blocks.can_stand_at(each.tip)]
         if not found or (blocks.tip and blocks.tip.hash in {each.tip for each in found}):
             return
         highest = max(found, key=lambda each: each.height)

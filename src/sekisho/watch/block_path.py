@@ -55,6 +55,14 @@ class Blocks:
         """Note a searched block."""
         self._headers[header.hash] = header
 
+    def can_stand_at(self, block_hash: bytes) -> bool:
+        """Return whether a block was searched, and is not below all that is kept of the chain.
+
+        A node down there has lost its blocks and catches up. No fork is so deep.
+        """
+        header = self._headers.get(block_hash)
+        return header is not None and header.height >= min(self._chain, default=0)
+
     def stand_at(self, block_hash: bytes) -> int:
         """Take a searched block for the tip; return how many more searched ones are not before it.
 
